@@ -1,0 +1,247 @@
+/* librunt.so: what Node calls through FFI. Every function answers like a system call: a result, or -errno,
+ * taken before anything else can change errno. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define EXPORT __attribute__ ((visibility ("default")))
+
+static long
+answer (long result)
+{
+  return result < 0 ? -errno : result;
+}
+
+EXPORT long
+runt_syscall (long nr, long a, long b, long c, long d, long e, long f)
+{
+  return answer (syscall (nr, a, b, c, d, e, f));
+}
+
+/* Starts the program open at `exe` with the fds `fds[0..count-1]` as its 0, 1, 2, … and no others, no
+ * arguments and no environment, in a session of its own if `session`. Returns its pid. The child shares our
+ * memory until execveat(2) (vfork), so it makes system calls only. */
+EXPORT long
+runt_spawn (int exe, const int *fds, int count, int session)
+{
+  static char *const argv[] = { (char *) "runt-shim", NULL };
+  static char *const envp[] = { NULL };
+  sigset_t all, before;
+  volatile int failure = 0;
+  int high[count > 0 ? count : 1];
+
+  sigfillset (&all);
+  sigprocmask (SIG_BLOCK, &all, &before);
+  pid_t pid = vfork ();
+  if (pid == 0)
+    {
+      /* First out of the way of the targets, then onto them: no order of fds can overwrite another. */
+      for (int i = 0; i < count; i++)
+        if ((high[i] = fcntl (fds[i], F_DUPFD_CLOEXEC, count)) < 0)
+          goto failed;
+      int program = fcntl (exe, F_DUPFD_CLOEXEC, count);
+      if (program < 0)
+        goto failed;
+      for (int i = 0; i < count; i++)
+        if (dup2 (high[i], i) < 0)
+          goto failed;
+      if (session)
+        setsid ();
+      syscall (SYS_execveat, program, "", argv, envp, AT_EMPTY_PATH);
+    failed:
+      failure = errno;
+      _exit (127);
+    }
+  int error = errno;
+  sigprocmask (SIG_SETMASK, &before, NULL);
+  if (pid < 0)
+    return -error;
+  if (failure)
+    {
+      waitpid (pid, NULL, 0);
+      return -failure;
+    }
+  return pid;
+}
+
+/* A copy of `path` in memory that nobody can change any more: what a container could reach through
+ * /proc/PID/exe is this, and not the file on disk (CVE-2019-5736). Returns an fd. */
+EXPORT long
+runt_seal (const char *path)
+{
+  int from = open (path, O_RDONLY | O_CLOEXEC);
+  if (from < 0)
+    return -errno;
+  int to = (int) syscall (SYS_memfd_create, "runt-shim", MFD_CLOEXEC | MFD_ALLOW_SEALING | 0x10u /* MFD_EXEC */);
+  if (to < 0 && errno == EINVAL)
+    to = (int) syscall (SYS_memfd_create, "runt-shim", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (to < 0)
+    goto failed;
+  struct stat st;
+  if (fstat (from, &st) < 0)
+    goto failed;
+  for (off_t done = 0; done < st.st_size;)
+    {
+      ssize_t n = copy_file_range (from, NULL, to, NULL, (size_t) (st.st_size - done), 0);
+      if (n <= 0)
+        {
+          char buffer[16384];
+          n = read (from, buffer, sizeof buffer);
+          if (n <= 0 || write (to, buffer, (size_t) n) != n)
+            goto failed;
+        }
+      done += n;
+    }
+  if (fcntl (to, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
+    goto failed;
+  close (from);
+  return to;
+failed:;
+  int error = errno ? errno : EIO;
+  close (from);
+  if (to >= 0)
+    close (to);
+  return -error;
+}
+
+/* A sealed memfd holding `length` bytes. */
+EXPORT long
+runt_memfd (const char *name, const unsigned char *bytes, int length)
+{
+  int fd = (int) syscall (SYS_memfd_create, name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (fd < 0)
+    return -errno;
+  for (int done = 0; done < length;)
+    {
+      ssize_t n = write (fd, bytes + done, (size_t) (length - done));
+      if (n < 0)
+        goto failed;
+      done += (int) n;
+    }
+  if (fcntl (fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
+    goto failed;
+  return fd;
+failed:;
+  int error = errno;
+  close (fd);
+  return -error;
+}
+
+EXPORT long
+runt_socketpair (int type, int *pair)
+{
+  return answer (socketpair (AF_UNIX, type | SOCK_CLOEXEC, 0, pair));
+}
+
+/* A stream socket connected to the unix socket at `path`. */
+EXPORT long
+runt_connect (const char *path, int type)
+{
+  struct sockaddr_un address = { .sun_family = AF_UNIX };
+  if (strlen (path) >= sizeof address.sun_path)
+    return -ENAMETOOLONG;
+  strcpy (address.sun_path, path);
+  int fd = socket (AF_UNIX, type | SOCK_CLOEXEC, 0);
+  if (fd < 0)
+    return -errno;
+  if (connect (fd, (struct sockaddr *) &address, sizeof address) < 0)
+    {
+      int error = errno;
+      close (fd);
+      return -error;
+    }
+  return fd;
+}
+
+/* A socket bound to `path`, for datagrams. */
+EXPORT long
+runt_bind (const char *path, int type)
+{
+  struct sockaddr_un address = { .sun_family = AF_UNIX };
+  if (strlen (path) >= sizeof address.sun_path)
+    return -ENAMETOOLONG;
+  strcpy (address.sun_path, path);
+  int fd = socket (AF_UNIX, type | SOCK_CLOEXEC, 0);
+  if (fd < 0)
+    return -errno;
+  if (bind (fd, (struct sockaddr *) &address, sizeof address) < 0)
+    {
+      int error = errno;
+      close (fd);
+      return -error;
+    }
+  return fd;
+}
+
+/* sendmsg(2) of `bytes` with the fds `fds[0..count-1]` beside them. */
+EXPORT long
+runt_send_fds (int socket, const unsigned char *bytes, int length, const int *fds, int count)
+{
+  union { struct cmsghdr header; char space[CMSG_SPACE (16 * sizeof (int))]; } control;
+  struct iovec io = { .iov_base = (void *) bytes, .iov_len = (size_t) length };
+  struct msghdr message = { .msg_iov = &io, .msg_iovlen = 1 };
+  if (count < 0 || count > 16)
+    return -EINVAL;
+  if (count > 0)
+    {
+      memset (&control, 0, sizeof control);
+      message.msg_control = &control;
+      message.msg_controllen = CMSG_SPACE ((size_t) count * sizeof (int));
+      struct cmsghdr *header = CMSG_FIRSTHDR (&message);
+      header->cmsg_level = SOL_SOCKET;
+      header->cmsg_type = SCM_RIGHTS;
+      header->cmsg_len = CMSG_LEN ((size_t) count * sizeof (int));
+      memcpy (CMSG_DATA (header), fds, (size_t) count * sizeof (int));
+    }
+  return answer (sendmsg (socket, &message, MSG_NOSIGNAL));
+}
+
+/* recvmsg(2) of one fd, which becomes ours and close-on-exec. */
+EXPORT long
+runt_receive_fd (int socket, int flags)
+{
+  char bytes[4096];
+  union { struct cmsghdr header; char space[CMSG_SPACE (sizeof (int))]; } control;
+  struct iovec io = { .iov_base = bytes, .iov_len = sizeof bytes };
+  struct msghdr message = {
+    .msg_iov = &io, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control,
+  };
+  if (recvmsg (socket, &message, flags | MSG_CMSG_CLOEXEC) < 0)
+    return -errno;
+  struct cmsghdr *header = CMSG_FIRSTHDR (&message);
+  if (!header || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS
+      || header->cmsg_len != CMSG_LEN (sizeof (int)))
+    return -EBADMSG;
+  int fd;
+  memcpy (&fd, CMSG_DATA (header), sizeof fd);
+  return fd;
+}
+
+/* poll(2) of one fd. Returns its revents, 0 after `timeout_ms`. */
+EXPORT long
+runt_poll (int fd, int events, int timeout_ms)
+{
+  struct pollfd p = { .fd = fd, .events = (short) events };
+  int n = poll (&p, 1, timeout_ms);
+  return n < 0 ? -errno : n == 0 ? 0 : p.revents;
+}
+
+/* waitid(2) on a pidfd of a child of ours. Returns si_code << 8 | si_status. */
+EXPORT long
+runt_wait (int pidfd, int options)
+{
+  siginfo_t info = { 0 };
+  if (waitid (3 /* P_PIDFD */, (id_t) pidfd, &info, options) < 0)
+    return -errno;
+  return info.si_pid == 0 ? -EAGAIN : (info.si_code << 8 | info.si_status);
+}

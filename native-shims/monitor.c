@@ -1,0 +1,122 @@
+/* The shim beside init: passes the conversation on, and stays as long as the plan says. */
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "shim.h"
+
+/* How init ended, once it has. Returns si_code << 8 | si_status. */
+static int64_t
+reap (struct shim *s)
+{
+  siginfo_t info = { 0 };
+  while (waitid (3 /* P_PIDFD */, (id_t) s->pidfd, &info, WEXITED) < 0 && errno == EINTR)
+    ;
+  return info.si_code << 8 | (info.si_status & 0xff);
+}
+
+static void
+kill_init (struct shim *s)
+{
+  syscall (SYS_pidfd_send_signal, s->pidfd, SIGKILL, NULL, 0);
+}
+
+/* Init ends here, and so do we: after a failure, or because the runtime is gone. */
+static int
+give_up (struct shim *s, const struct record *why)
+{
+  kill_init (s);
+  reap (s);
+  if (why)
+    send_record (s->runtime, why);
+  return 1;
+}
+
+/* Reads one record of init's. 1 a record, 0 the end. */
+static int
+read_record (int socket, struct record *record)
+{
+  char *p = (char *) record;
+  for (size_t done = 0; done < sizeof *record;)
+    {
+      ssize_t n = read (socket, p + done, sizeof *record - done);
+      if (n < 0 && errno == EINTR)
+        continue;
+      if (n <= 0)
+        return 0;
+      done += (size_t) n;
+    }
+  return 1;
+}
+
+static bool
+go (int socket)
+{
+  char byte = 1;
+  return write (socket, &byte, 1) == 1;
+}
+
+int
+attend (struct shim *s)
+{
+  enum { INIT, EXIT, RUNTIME };
+  struct pollfd fds[] = {
+    [INIT] = { .fd = s->peer, .events = POLLIN },
+    [EXIT] = { .fd = s->pidfd, .events = POLLIN },
+    [RUNTIME] = { .fd = s->runtime, .events = POLLIN },
+  };
+  bool ready = false;
+
+  signal (SIGPIPE, SIG_IGN);
+  send_message (s->runtime, MESSAGE_STARTED, s->pid);
+  if (run_phase (s, PHASE_PARENT) < 0)
+    return give_up (s, &s->failure);
+  if (!go (s->peer))
+    s->peer = -1; /* it is dead already; its exit tells */
+
+  for (;;)
+    {
+      if (poll (fds, 3, -1) < 0)
+        continue;
+      if (fds[INIT].revents)
+        {
+          struct record record;
+          if (!read_record (s->peer, &record))
+            {
+              /* Close-on-exec has closed it, or death has. */
+              fds[INIT].fd = -1;
+              if (ready && !(fds[EXIT].revents & POLLIN))
+                {
+                  send_message (s->runtime, MESSAGE_EXECUTING, 0);
+                  if (s->plan.stay == STAY_UNTIL_EXEC)
+                    return 0;
+                }
+              continue;
+            }
+          if (record.type == MESSAGE_FAILED)
+            return give_up (s, &record);
+          if (record.type == MESSAGE_READY && run_phase (s, PHASE_LATE) < 0)
+            return give_up (s, &s->failure);
+          if (record.type == MESSAGE_READY)
+            ready = true;
+          send_record (s->runtime, &record);
+          if (!await_go (s->runtime))
+            return give_up (s, NULL);
+          if (go (s->peer) && record.type == MESSAGE_READY && s->plan.stay == STAY_UNTIL_READY)
+            return 0;
+          continue;
+        }
+      if (fds[EXIT].revents)
+        {
+          send_message (s->runtime, MESSAGE_EXITED, reap (s));
+          return 0;
+        }
+      if (fds[RUNTIME].revents)
+        {
+          /* The runtime says nothing unasked, so this is its end. */
+          fds[RUNTIME].fd = -1;
+          if (!ready || s->plan.die_with_runtime)
+            return give_up (s, NULL);
+        }
+    }
+}

@@ -1,0 +1,307 @@
+/* Mounts, made as fds: fsopen or open_tree, then mount_setattr, then move_mount onto an fd in the rootfs. */
+#include <linux/mount.h>
+#include <limits.h>
+
+#include "shim.h"
+
+#ifndef MNT_DETACH
+#define MNT_DETACH 2
+#endif
+
+static int
+setattr (int fd, const char *path, uint64_t at_flags, uint64_t set, uint64_t clear, uint64_t propagation, int userns)
+{
+  struct mount_attr attr = {
+    .attr_set = set,
+    .attr_clr = clear,
+    .propagation = propagation,
+    .userns_fd = userns >= 0 ? (uint64_t) userns : 0,
+  };
+  return (int) syscall (SYS_mount_setattr, fd, path, (unsigned) at_flags, &attr, sizeof attr);
+}
+
+static int
+move_onto (int tree, int destination)
+{
+  return (int) syscall (SYS_move_mount, tree, "", destination, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+}
+
+static int
+clone_of (int fd, bool recursive)
+{
+  return (int) syscall (SYS_open_tree, fd, "",
+                        AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0u));
+}
+
+int
+op_propagation (struct shim *s, const struct op *op)
+{
+  if (setattr (AT_FDCWD, op->u.propagation.path, op->u.propagation.at_flags, 0, 0, op->u.propagation.propagation, -1) < 0)
+    return fail (s, "mount_setattr", "propagation of %s", op->u.propagation.path);
+  return 0;
+}
+
+int
+op_open_tree (struct shim *s, const struct op *op)
+{
+  int fd = (int) syscall (SYS_open_tree, slot (s, op->u.open_tree.dir), op->u.open_tree.path,
+                          (unsigned) op->u.open_tree.flags | OPEN_TREE_CLOEXEC);
+  if (fd < 0)
+    return fail (s, "open_tree", "%s", op->u.open_tree.path);
+  set_slot (s, op->u.open_tree.out, fd);
+  return 0;
+}
+
+int
+op_tree_setattr (struct shim *s, const struct op *op)
+{
+  int userns = op->u.tree_setattr.userns == NO_SLOT ? -1 : slot (s, op->u.tree_setattr.userns);
+  if (setattr (slot (s, op->u.tree_setattr.tree), "", AT_EMPTY_PATH | op->u.tree_setattr.at_flags, op->u.tree_setattr.set,
+               op->u.tree_setattr.clear, op->u.tree_setattr.propagation, userns)
+      < 0)
+    return fail (s, "mount_setattr", "set 0x%llx clear 0x%llx%s", (unsigned long long) op->u.tree_setattr.set,
+                 (unsigned long long) op->u.tree_setattr.clear, userns >= 0 ? ", idmapped" : "");
+  return 0;
+}
+
+/* The kernel explains itself on the fs fd: "e overlay: …". */
+static int
+fail_fs (struct shim *s, int fs, const char *call, const char *type, const char *option)
+{
+  int error = errno;
+  char text[256] = "";
+  ssize_t n = read (fs, text, sizeof text - 1);
+  if (n > 2)
+    {
+      text[n] = '\0';
+      text[strcspn (text, "\n")] = '\0';
+    }
+  errno = error;
+  return fail (s, call, "%s%s%s%s%s", type, *option ? " " : "", option, n > 2 ? ": " : "", n > 2 ? text + 2 : "");
+}
+
+int
+op_fsmount (struct shim *s, const struct op *op)
+{
+  const char *type = op->u.fsmount.type;
+  cleanup_fd int fs = (int) syscall (SYS_fsopen, type, FSOPEN_CLOEXEC);
+  if (fs < 0)
+    return fail (s, "fsopen", "%s", type);
+  for (const char *const *option = op->u.fsmount.options; *option; option++)
+    {
+      char key[256];
+      const char *equals = strchr (*option, '=');
+      size_t length = equals ? (size_t) (equals - *option) : strlen (*option);
+      if (length >= sizeof key)
+        {
+          errno = EINVAL;
+          return fail (s, "fsconfig", "%s: an option's name is too long", type);
+        }
+      memcpy (key, *option, length);
+      key[length] = '\0';
+      if (syscall (SYS_fsconfig, fs, equals ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, key, equals ? equals + 1 : NULL, 0) < 0)
+        return fail_fs (s, fs, "fsconfig", type, *option);
+    }
+  if (syscall (SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+    return fail_fs (s, fs, "fsconfig", type, "");
+  int tree = (int) syscall (SYS_fsmount, fs, FSMOUNT_CLOEXEC, (unsigned) op->u.fsmount.attrs);
+  if (tree < 0)
+    return fail_fs (s, fs, "fsmount", type, "");
+  set_slot (s, op->u.fsmount.out, tree);
+  return 0;
+}
+
+int
+op_attach_root (struct shim *s, const struct op *op)
+{
+  const char *path = op->u.attach_root.path;
+  int tree = slot (s, op->u.attach_root.tree);
+  /* No symlink at its end: who could change it could choose another rootfs. */
+  cleanup_fd int destination = open (path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (destination < 0)
+    return fail (s, "open", "%s", path);
+  if (move_onto (tree, destination) < 0)
+    return fail (s, "move_mount", "%s", path);
+  s->root = tree;
+  return 0;
+}
+
+int
+op_root_is_current (struct shim *s, const struct op *op)
+{
+  (void) op;
+  s->root = open ("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (s->root < 0)
+    return fail (s, "open", "/");
+  return 0;
+}
+
+int
+op_move_mount (struct shim *s, const struct op *op)
+{
+  const char *path = op->u.move_mount.path;
+  uint64_t resolve = op->u.move_mount.strict ? RESOLVE_NO_SYMLINKS : 0;
+  cleanup_fd int destination = open_in_root (s, path, O_PATH, resolve);
+  if (destination < 0 && errno == ENOENT && op->u.move_mount.make != MAKE_NOTHING)
+    {
+      if (make_in_root (s, path, (int) op->u.move_mount.make, op->u.move_mount.make == MAKE_FILE ? 0644 : 0755) < 0)
+        return fail (s, "mkdirat", "%s", path);
+      destination = open_in_root (s, path, O_PATH, resolve);
+    }
+  if (destination < 0)
+    return fail (s, "openat2", "%s", path);
+  if (op->u.move_mount.strict)
+    {
+      struct stat st;
+      if (fstat (destination, &st) < 0 || !S_ISDIR (st.st_mode))
+        {
+          errno = ENOTDIR;
+          return fail (s, "fstat", "%s: must be mounted on a directory", path);
+        }
+    }
+  if (move_onto (slot (s, op->u.move_mount.tree), destination) < 0)
+    return fail (s, "move_mount", "%s", path);
+  return 0;
+}
+
+int
+op_copy_mode (struct shim *s, const struct op *op)
+{
+  struct stat st;
+  cleanup_fd int covered = open_in_root (s, op->u.copy_mode.path, O_PATH, 0);
+  if (covered < 0)
+    return 0; /* nothing there to take a mode from */
+  if (fstat (covered, &st) < 0)
+    return fail (s, "fstat", "%s", op->u.copy_mode.path);
+  cleanup_fd int tree = openat (slot (s, op->u.copy_mode.tree), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (tree < 0 || fchmod (tree, st.st_mode & 07777) < 0)
+    return fail (s, "fchmod", "%s", op->u.copy_mode.path);
+  return 0;
+}
+
+int
+op_mount_setattr (struct shim *s, const struct op *op)
+{
+  const char *path = op->u.mount_setattr.path;
+  cleanup_fd int fd = open_in_root (s, path, O_PATH, 0);
+  if (fd < 0)
+    return fail (s, "openat2", "%s", path);
+  if (setattr (fd, "", AT_EMPTY_PATH | op->u.mount_setattr.at_flags, op->u.mount_setattr.set, op->u.mount_setattr.clear,
+               op->u.mount_setattr.propagation, -1)
+      < 0)
+    return fail (s, "mount_setattr", "%s", path);
+  return 0;
+}
+
+int
+op_check_device (struct shim *s, const struct op *op)
+{
+  struct stat st;
+  if (fstat (slot (s, op->u.check_device.fd), &st) < 0)
+    return fail (s, "fstat", "a device");
+  uint64_t number = (uint64_t) st.st_rdev;
+  uint64_t major = (number >> 8 & 0xfff) | (number >> 32 & ~(uint64_t) 0xfff);
+  uint64_t minor = (number & 0xff) | (number >> 12 & 0xffffff00);
+  if (!S_ISCHR (st.st_mode) || major != op->u.check_device.major || minor != op->u.check_device.minor)
+    {
+      errno = ENODEV;
+      return fail (s, "fstat", "not the character device %d:%d", (int) op->u.check_device.major,
+                   (int) op->u.check_device.minor);
+    }
+  return 0;
+}
+
+int
+op_mask_path (struct shim *s, const struct op *op)
+{
+  const char *path = op->u.mask_path.path;
+  struct stat st;
+  cleanup_fd int target = open_in_root (s, path, O_PATH, 0);
+  if (target < 0)
+    return errno == ENOENT || errno == ENOTDIR ? 0 : fail (s, "openat2", "%s", path);
+  if (fstat (target, &st) < 0)
+    return fail (s, "fstat", "%s", path);
+  cleanup_fd int tree = clone_of (slot (s, S_ISDIR (st.st_mode) ? op->u.mask_path.empty : op->u.mask_path.null_fd), false);
+  if (tree < 0)
+    return fail (s, "open_tree", "the cover of %s", path);
+  if (move_onto (tree, target) < 0)
+    return fail (s, "move_mount", "%s", path);
+  return 0;
+}
+
+int
+op_readonly_path (struct shim *s, const struct op *op)
+{
+  const char *path = op->u.readonly_path.path;
+  cleanup_fd int target = open_in_root (s, path, O_PATH, 0);
+  if (target < 0)
+    return errno == ENOENT || errno == ENOTDIR ? 0 : fail (s, "openat2", "%s", path);
+  cleanup_fd int tree = clone_of (target, true);
+  if (tree < 0)
+    return fail (s, "open_tree", "%s", path);
+  if (setattr (tree, "", AT_EMPTY_PATH, MOUNT_ATTR_RDONLY, 0, 0, -1) < 0)
+    return fail (s, "mount_setattr", "%s", path);
+  if (move_onto (tree, target) < 0)
+    return fail (s, "move_mount", "%s", path);
+  return 0;
+}
+
+int
+op_umount (struct shim *s, const struct op *op)
+{
+  if (syscall (SYS_umount2, op->u.umount.path, MNT_DETACH) < 0)
+    return fail (s, "umount2", "%s", op->u.umount.path);
+  return 0;
+}
+
+/* pivot_root(".", ".") stacks the old root on the new one, where it can be detached without a directory for
+ * it; see pivot_root(2), NOTES. */
+int
+op_pivot_root (struct shim *s, const struct op *op)
+{
+  (void) op;
+  cleanup_fd int old = open ("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (old < 0)
+    return fail (s, "open", "/");
+  if (fchdir (s->root) < 0)
+    return fail (s, "fchdir", "the rootfs");
+  if (syscall (SYS_pivot_root, ".", ".") < 0)
+    return fail (s, "pivot_root", "the rootfs");
+  if (fchdir (old) < 0)
+    return fail (s, "fchdir", "the old root");
+  /* Or the detaching would reach the host where the two share their mounts. */
+  if (setattr (AT_FDCWD, ".", AT_RECURSIVE, 0, 0, 1u << 19 /* MS_SLAVE */, -1) < 0)
+    return fail (s, "mount_setattr", "propagation of the old root");
+  if (syscall (SYS_umount2, ".", MNT_DETACH) < 0)
+    return fail (s, "umount2", "the old root");
+  if (chdir ("/") < 0)
+    return fail (s, "chdir", "/");
+  return 0;
+}
+
+int
+op_move_root (struct shim *s, const struct op *op)
+{
+  (void) op;
+  cleanup_fd int old = open ("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (old < 0)
+    return fail (s, "open", "/");
+  if (fchdir (s->root) < 0)
+    return fail (s, "fchdir", "the rootfs");
+  if (move_onto (s->root, old) < 0)
+    return fail (s, "move_mount", "/");
+  if (syscall (SYS_chroot, ".") < 0)
+    return fail (s, "chroot", "the rootfs");
+  if (chdir ("/") < 0)
+    return fail (s, "chdir", "/");
+  return 0;
+}
+
+int
+op_chroot (struct shim *s, const struct op *op)
+{
+  (void) op;
+  if (fchdir (s->root) < 0 || syscall (SYS_chroot, ".") < 0 || chdir ("/") < 0)
+    return fail (s, "chroot", "the rootfs");
+  return 0;
+}

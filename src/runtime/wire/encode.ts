@@ -1,0 +1,172 @@
+/**
+ * The flat binary form of a plan, which the shim checks whole before it acts.
+ *
+ * ```
+ * header   see `headerSize`
+ * ops      `opSize` bytes each: u16 kind, u8 phase, u8 optional, u32 otherwise, u64 argument[6]
+ * data     what the arguments point to by offset from the start of data
+ *          str    bytes and a NUL           strs  u32 count, then u32 offset of each
+ *          bytes  u32 length, then the bytes, 8-aligned
+ * ```
+ * `otherwise` counts the ops that follow as this one's fallback: run if it fails, skipped if not.
+ */
+import { type Op, opNames, opTable, type Phase, phases, type Slot } from "./ops.ts";
+
+export const magic = 0x314e_4c50; // "PLN1"
+export const headerSize = 64;
+export const opSize = 56;
+export const maxArgs = 6;
+export const maxOps = 4096;
+export const maxSlots = 512;
+export const noSlot = 0xffff_ffff;
+
+/** What a plan is to the shim: how to clone, and four lists of ops. */
+export interface Program {
+  /** CLONE_NEW* for clone3(2). */
+  readonly cloneFlags: number;
+  /** Slot of a cgroup2 directory for CLONE_INTO_CGROUP. */
+  readonly cgroup: Slot | null;
+  /** One of `Stay`. */
+  readonly stay: number;
+  /** Whether init is killed when the runtime goes away, after ready too. */
+  readonly dieWithRuntime: boolean;
+  /** Names of the fds that the runtime hands over; they are slots 0, 1, 2, … */
+  readonly inherited: readonly Slot[];
+  readonly ops: Readonly<Record<Phase, readonly Op[]>>;
+}
+
+/** A program in binary, and the ops in the order in which messages count them. */
+export interface EncodedProgram {
+  readonly bytes: Buffer;
+  readonly ops: readonly Op[];
+}
+
+/** Serialises a program. Slots get numbers in the order in which they are first named. */
+export function encodeProgram(program: Program): EncodedProgram {
+  const slots = new Map<Slot, number>();
+  const slotNumber = (slot: Slot | null): number => {
+    if (slot === null) return noSlot;
+    let n = slots.get(slot);
+    if (n === undefined) {
+      n = slots.size;
+      slots.set(slot, n);
+    }
+    return n;
+  };
+  for (const slot of program.inherited) slotNumber(slot);
+
+  const data = new DataWriter();
+  const flat: Op[] = [];
+  const rows: { op: Op; phase: number; otherwise: number }[] = [];
+  const counts: number[] = [];
+  for (const [phase, name] of phases.entries()) {
+    const before = flat.length;
+    const add = (op: Op): void => {
+      const row = { op, phase, otherwise: 0 };
+      const after = flat.push(op);
+      rows.push(row);
+      for (const fallback of op.otherwise ?? []) add(fallback);
+      row.otherwise = flat.length - after;
+    };
+    for (const op of program.ops[name]) add(op);
+    counts.push(flat.length - before);
+  }
+  if (flat.length > maxOps) throw new RangeError(`a plan of ${flat.length} ops; at most ${maxOps} are possible`);
+
+  const opBytes = Buffer.alloc(flat.length * opSize);
+  for (const [i, { op, phase, otherwise }] of rows.entries()) {
+    let at = i * opSize;
+    opBytes.writeUInt16LE(opNames.indexOf(op.op), at);
+    opBytes.writeUInt8(phase, at + 2);
+    opBytes.writeUInt8(op.optional ? 1 : 0, at + 3);
+    opBytes.writeUInt32LE(otherwise, at + 4);
+    at += 8;
+    const values = op as unknown as Record<string, unknown>;
+    for (const [name, type] of Object.entries(opTable[op.op].args)) {
+      opBytes.writeBigUInt64LE(argument(type, values[name], data, slotNumber), at);
+      at += 8;
+    }
+  }
+  const cgroup = slotNumber(program.cgroup);
+  if (slots.size > maxSlots) throw new RangeError(`a plan of ${slots.size} fds; at most ${maxSlots} are possible`);
+
+  const body = data.bytes();
+  const header = Buffer.alloc(headerSize);
+  header.writeUInt32LE(magic, 0);
+  header.writeUInt32LE(headerSize + opBytes.length + body.length, 4);
+  header.writeBigUInt64LE(BigInt(program.cloneFlags), 8);
+  header.writeUInt32LE(program.stay, 16);
+  header.writeUInt32LE(program.dieWithRuntime ? 1 : 0, 20);
+  header.writeUInt32LE(cgroup, 24);
+  header.writeUInt32LE(program.inherited.length, 28);
+  header.writeUInt32LE(slots.size, 32);
+  for (const [i, count] of counts.entries()) header.writeUInt32LE(count, 36 + 4 * i);
+  header.writeUInt32LE(body.length, 52);
+  return { bytes: Buffer.concat([header, opBytes, body]), ops: flat };
+}
+
+function argument(type: string, value: unknown, data: DataWriter, slot: (s: Slot | null) => number): bigint {
+  switch (type) {
+    case "slot":
+      return BigInt(slot(value as Slot | null));
+    case "str":
+      return BigInt(data.text(value as string));
+    case "strs":
+      return BigInt(data.texts(value as string[]));
+    case "bytes":
+      return BigInt(data.blob(value as Uint8Array));
+    default:
+      return BigInt.asUintN(64, BigInt(value as number | bigint));
+  }
+}
+
+/** Appends strings and bytes, each string once. */
+class DataWriter {
+  readonly #parts: Uint8Array[] = [];
+  readonly #known = new Map<string, number>();
+  #length = 0;
+
+  text(value: string): number {
+    const known = this.#known.get(value);
+    if (known !== undefined) return known;
+    const offset = this.#append(Buffer.from(`${value}\0`));
+    this.#known.set(value, offset);
+    return offset;
+  }
+
+  texts(values: readonly string[]): number {
+    const offsets = values.map((value) => this.text(value));
+    return this.#words([values.length, ...offsets]);
+  }
+
+  blob(value: Uint8Array): number {
+    // The length sits in the four bytes before an 8-aligned body.
+    this.#align(8);
+    this.#append(new Uint8Array(4));
+    const offset = this.#words([value.length]);
+    this.#append(value);
+    return offset;
+  }
+
+  bytes(): Buffer {
+    // A last NUL, so that no string can run past the end.
+    return Buffer.concat([...this.#parts, new Uint8Array(8)]);
+  }
+
+  #words(values: readonly number[]): number {
+    this.#align(4);
+    return this.#append(new Uint8Array(Uint32Array.from(values).buffer));
+  }
+
+  #align(to: number): void {
+    const rest = this.#length % to;
+    if (rest) this.#append(new Uint8Array(to - rest));
+  }
+
+  #append(bytes: Uint8Array): number {
+    const offset = this.#length;
+    this.#parts.push(bytes);
+    this.#length += bytes.length;
+    return offset;
+  }
+}
