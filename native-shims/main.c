@@ -90,7 +90,7 @@ be_init (struct shim *s)
 int
 main (void)
 {
-  struct shim s = { .runtime = RUNTIME_FD, .peer = -1, .proc = -1, .root = -1, .fifo = -1, .listener = -1, .pidfd = -1 };
+  struct shim s = { .runtime = RUNTIME_FD, .peer = -1, .proc = -1, .root = -1, .start = -1, .fifo = -1, .listener = -1, .pidfd = -1 };
   int pair[2];
 
   clean_slate ();

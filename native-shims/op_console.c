@@ -86,18 +86,18 @@ op_console (struct shim *s, const struct op *op)
   return 0;
 }
 
-/* So that the process can open /dev/stdout again when it is not root. The group stays: for a terminal it is tty. */
+/* So that the process can open /dev/stdout again when it is not root. */
 int
 op_chown_stdio (struct shim *s, const struct op *op)
 {
-  struct stat null, st;
-  bool know_null = stat ("/dev/null", &null) == 0;
+  struct stat st;
   (void) s;
   for (int fd = 0; fd < 3; fd++)
     {
       if (fstat (fd, &st) < 0 || st.st_uid == (uid_t) op->u.chown_stdio.uid)
         continue;
-      if (know_null && S_ISCHR (st.st_mode) && st.st_rdev == null.st_rdev)
+      /* Pipes and sockets were made for this; a terminal or a log file is somebody's. */
+      if (!S_ISFIFO (st.st_mode) && !S_ISSOCK (st.st_mode))
         continue;
       /* Not ours to give away: a read-only file system, an owner outside of our user namespace. Then it stays. */
       if (fchown (fd, (uid_t) op->u.chown_stdio.uid, (gid_t) -1) < 0)

@@ -45,17 +45,18 @@ op_find_executable (struct shim *s, const struct op *op)
 int
 op_keep_fds (struct shim *s, const struct op *op)
 {
+  uint64_t first = op->u.keep_fds.first;
   int count = (int) op->u.keep_fds.count;
-  int first = (int) op->u.keep_fds.first;
   int end = 3 + count;
-  if (first + count > PLAN_MAX_SLOTS)
+  if (count < 0 || (count > 0 && first + (uint64_t) count > s->plan.inherited))
     {
       errno = EBADMSG;
       return fail (s, "dup2", "fds out of range");
     }
   /* Everything that we still need goes above the targets first, so that no order can overwrite one. */
-  int *needed[] = { &s->peer, &s->fifo, &s->listener };
-  for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
+  s->start = op->u.keep_fds.start == NO_SLOT ? -1 : slot (s, op->u.keep_fds.start);
+  int *needed[] = { &s->peer, &s->start };
+  for (int i = 0; i < 2; i++)
     if (*needed[i] >= 0 && (*needed[i] = fcntl (*needed[i], F_DUPFD_CLOEXEC, end)) < 0)
       return fail (s, "fcntl", "F_DUPFD_CLOEXEC");
   for (int i = 0; i < count; i++)
@@ -65,25 +66,18 @@ op_keep_fds (struct shim *s, const struct op *op)
     if (dup2 (s->slot[first + i], 3 + i) < 0)
       return fail (s, "dup2", "preserved fd %d", 3 + i);
   /* Closed now and not only at execve: a hook, or whoever looks into /proc/PID/fd, must not find them. */
-  int from = end;
-  int keep[3] = { -1, -1, -1 };
-  for (int i = 0; i < 3; i++)
-    keep[i] = *needed[i];
-  for (;;)
-    {
-      int next = -1;
-      for (int i = 0; i < 3; i++)
-        if (keep[i] >= from && (next < 0 || keep[i] < next))
-          next = keep[i];
-      if (syscall (SYS_close_range, from, next < 0 ? ~0u : (unsigned) next - 1, 0) < 0 && errno != EINVAL)
-        return fail (s, "close_range", "from %d", from);
-      if (next < 0)
-        break;
-      from = next + 1;
-    }
+  int low = s->peer, high = s->start;
+  if (low > high)
+    low = s->start, high = s->peer;
+  if (low < 0)
+    low = high;
+  if ((low > end && syscall (SYS_close_range, end, low - 1, 0) < 0)
+      || (high > low + 1 && syscall (SYS_close_range, low + 1, high - 1, 0) < 0)
+      || syscall (SYS_close_range, high + 1, ~0u, 0) < 0)
+    return fail (s, "close_range", "all but %d", 3 + count);
   for (unsigned i = 0; i < PLAN_MAX_SLOTS; i++)
     s->slot[i] = -1;
-  s->proc = s->root = -1;
+  s->proc = s->root = s->listener = -1;
   return 0;
 }
 
@@ -102,7 +96,8 @@ op_ready (struct shim *s, const struct op *op)
 int
 op_wait_start (struct shim *s, const struct op *op)
 {
-  s->fifo = slot (s, op->u.wait_start.fifo);
+  (void) op;
+  s->fifo = s->start;
   /* Open for writing too, so that a read waits for a writer instead of seeing none. */
   if (!await_go (s->fifo))
     _exit (1);

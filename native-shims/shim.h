@@ -68,7 +68,8 @@ struct shim
   int peer;               /* between shim and init */
   int proc;               /* procfs of the host, opened before anything of the container existed */
   int root;               /* the rootfs, once it is attached */
-  int fifo;               /* where init's failures go after wait_start; -1 before */
+  int start;              /* the fifo that wait_start reads, open for writing too */
+  int fifo;               /* the same, once it is where init's failures go; -1 before */
   int listener;           /* seccomp listener, -1 without */
   pid_t pid;              /* init, as the shim sees it; 0 before clone and in init */
   int pidfd;

@@ -121,7 +121,7 @@ export const opTable = {
     phases: init,
     args: { socket: "slot", rows: "num", columns: "num", uid: "num", gid: "num", bind: "num" },
   },
-  /** fchown(2) of stdio to the container's user, as far as they are pipes or terminals of ours. */
+  /** fchown(2) of stdio to the container's user, as far as they are pipes or sockets. */
   chown_stdio: { phases: init, args: { uid: "num", gid: "num" } },
 
   // — process —
@@ -145,8 +145,8 @@ export const opTable = {
   seccomp: { phases: init, args: { filter: "bytes", flags: "num" } },
   /** The first of `candidates` that is an executable file is what `exec` runs. */
   find_executable: { phases: init, args: { candidates: "strs" } },
-  /** The fds that the process keeps, as 3, 4, …; all others are closed. */
-  keep_fds: { phases: init, args: { first: "slot", count: "num" } },
+  /** The fds that the process keeps, as 3, 4, …; all others are closed, but for the fifo of `wait_start`. */
+  keep_fds: { phases: init, args: { first: "slot", count: "num", start: "slot" } },
 
   // — hooks and the end —
   /** Runs a program and waits: stdin is `before`, this process's pid, `after`. */
@@ -157,7 +157,7 @@ export const opTable = {
   /** Everything that can fail has not; the shim runs the late ops, the runtime records, then init goes on. */
   ready: { phases: init, args: {} },
   /** Waits for the byte that `start` writes; what fails afterwards is written back. */
-  wait_start: { phases: init, args: { fifo: "slot" } },
+  wait_start: { phases: init, args: {} },
   /** execve(2) of what find_executable found. */
   exec: { phases: init, args: { argv: "strs", env: "strs" } },
 } as const satisfies Record<string, OpDefinition>;

@@ -1,0 +1,68 @@
+/* bin/runt-oci and bin/runt: start Node with the command's bundled program.
+ *
+ * Callers run a runtime with next to no environment (podman passes XDG_RUNTIME_DIR and nothing else, and
+ * from any directory), so that "#!/usr/bin/env node" would find nothing. This program looks at where its own
+ * file lies, follows no variable, and replaces itself: the pid, the open files and the parent stay the same.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static int
+fail (const char *what, const char *path)
+{
+  fprintf (stderr, "runt: %s %s: %s\n", what, path, strerror (errno));
+  return 1;
+}
+
+/* NODE_OPTIONS and its kin are meant for the caller's own programs: a container runtime, which is often
+ * started as root, does not let them load code into it. */
+static void
+drop_node_variables (void)
+{
+  char **kept = environ;
+  for (char **variable = environ; *variable; variable++)
+    if (strncmp (*variable, "NODE_", 5) != 0)
+      *kept++ = *variable;
+  *kept = NULL;
+}
+
+int
+main (int argc, char **argv)
+{
+  char self[4096], node[sizeof self + 32], program[sizeof self + 32];
+
+  /* The file itself, whatever symbolic link it was called by. */
+  const ssize_t length = readlink ("/proc/self/exe", self, sizeof self - 1);
+  if (length < 0)
+    return fail ("readlink", "/proc/self/exe");
+  self[length] = '\0';
+
+  char *slash = strrchr (self, '/');
+  if (!slash)
+    {
+      errno = ENOENT;
+      return fail ("find the directory of", self);
+    }
+  *slash = '\0';
+  snprintf (node, sizeof node, "%s/../dist/native/node", self);
+  snprintf (program, sizeof program, "%s/../dist/cli/%s.cjs", self, slash + 1);
+
+  char **arguments = malloc ((size_t) (argc + 2) * sizeof *arguments);
+  if (!arguments)
+    return fail ("malloc", "arguments");
+  int n = 0;
+  arguments[n++] = node;
+  arguments[n++] = program;
+  for (int i = 1; i < argc; i++)
+    arguments[n++] = argv[i];
+  arguments[n] = NULL;
+
+  drop_node_variables ();
+  execve (node, arguments, environ);
+  return fail ("execve", node);
+}

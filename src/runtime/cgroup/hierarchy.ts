@@ -1,0 +1,100 @@
+/**
+ * Where cgroup v2 is on this machine. On a unified host it is mounted at /sys/fs/cgroup; on a hybrid one the
+ * v1 controllers are there, and cgroup2 lies beside them with what v1 has left over.
+ */
+import { readFileSync } from "node:fs";
+import { RuntError } from "../../errors.ts";
+import { Fd } from "../../linux/fd.ts";
+import { type MountInfo, readMountInfo } from "../../linux/mountinfo.ts";
+import { AT_FDCWD, O_PATH, openat2, RESOLVE_NO_SYMLINKS } from "../../linux/openat2.ts";
+import { CGROUP2_SUPER_MAGIC, fsMagic } from "../../linux/statfs.ts";
+
+/** The cgroup2 file system as this process sees it. */
+export interface Hierarchy {
+  /** "/sys/fs/cgroup" on most machines. */
+  readonly mountPoint: string;
+  /** The cgroup of this process: a path from the mount point, "/" at least. */
+  readonly own: string;
+  /** What can be enabled at the mount point: "memory", "pids", … Empty on a typical hybrid host. */
+  readonly controllers: ReadonlySet<string>;
+}
+
+let found: Hierarchy | undefined;
+
+/**
+ * The hierarchy, measured once per process.
+ * @throws {RuntError} Unavailable where no cgroup2 is mounted
+ */
+export function hierarchy(): Hierarchy {
+  found ??= measure();
+  return found;
+}
+
+function measure(): Hierarchy {
+  const mount = chooseMount(readMountInfo());
+  if (!mount) {
+    throw new RuntError("Unavailable", "no cgroup2 file system is mounted", {
+      operation: "create",
+      hint: "mount -t cgroup2 none /sys/fs/cgroup, or boot with systemd.unified_cgroup_hierarchy=1",
+    });
+  }
+  return {
+    mountPoint: mount.mountPoint,
+    own: ownPath(readFileSync("/proc/self/cgroup", "utf8"), mount.root),
+    controllers: words(readFileSync(`${mount.mountPoint}/cgroup.controllers`, "utf8")),
+  };
+}
+
+const usualPlaces = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
+
+/** The mount to use: one of the usual places before any other, the whole hierarchy before a part of it. */
+export function chooseMount(mounts: readonly MountInfo[]): MountInfo | undefined {
+  // Of two mounts on one directory only the later one can be reached.
+  const visible = new Map(mounts.map((mount) => [mount.mountPoint, mount]));
+  const candidates = [...visible.values()].filter((mount) => mount.fsType === "cgroup2");
+  for (const place of usualPlaces) {
+    const usual = candidates.find((mount) => mount.mountPoint === place);
+    if (usual) return usual;
+  }
+  return candidates.find((mount) => mount.root === "/") ?? candidates[0];
+}
+
+/**
+ * The cgroup of a process, counted from the mount.
+ * @param text a /proc/PID/cgroup file
+ * @param mountRoot what part of the hierarchy is mounted: the `root` of the mount
+ */
+export function ownPath(text: string, mountRoot: string): string {
+  const line = text.split("\n").find((each) => each.startsWith("0::"));
+  const path = line?.slice(3).replace(/ \(deleted\)$/, "") ?? "/";
+  if (mountRoot === "/") return path;
+  if (path === mountRoot) return "/";
+  return path.startsWith(`${mountRoot}/`) ? path.slice(mountRoot.length) : "/";
+}
+
+/** The words of a kernel file such as cgroup.controllers. */
+export function words(text: string): Set<string> {
+  return new Set(text.split(/\s+/).filter((word) => word !== ""));
+}
+
+const roots = new Map<string, Fd>();
+
+/**
+ * The mount point itself, opened once per process and checked to be cgroup2: nothing of ours writes to a
+ * cgroup that was not reached from it. Not the caller's to close.
+ * @throws {RuntError} FailedPrecondition where something else is mounted there
+ */
+export function hierarchyRoot(mountPoint: string): Fd {
+  const known = roots.get(mountPoint);
+  if (known) return known;
+  const root = openat2(AT_FDCWD, mountPoint, { flags: O_PATH, resolve: RESOLVE_NO_SYMLINKS });
+  if (fsMagic(root) !== CGROUP2_SUPER_MAGIC) {
+    root[Symbol.dispose]();
+    throw new RuntError("FailedPrecondition", `${mountPoint} is not a cgroup2 file system`, {
+      operation: "create",
+      path: mountPoint,
+    });
+  }
+  roots.set(mountPoint, root);
+  return root;
+}

@@ -1,0 +1,174 @@
+/** Carries out a plan: host steps, shim, the conversation, up to the point where init is ready. */
+import { RuntError } from "../../errors.ts";
+import { readProcessStat, reapChild } from "../../linux/process.ts";
+import type { ExitStatus } from "../api.ts";
+import type { Plan } from "../plan/plan.ts";
+import { encodeProgram } from "../wire/encode.ts";
+import type { Message } from "../wire/messages.ts";
+import { type Op, syncPoints } from "../wire/ops.ts";
+import { Conversation } from "./conversation.ts";
+import { exitStatusOf } from "./exit-status.ts";
+import { failureOf } from "./failure.ts";
+import { spawnShim } from "./shim.ts";
+import type { HostSteps } from "./steps.ts";
+
+export interface LaunchOptions {
+  /** The verb, for errors. */
+  readonly operation: string;
+  readonly stdio: readonly [number, number, number];
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** An init that is ready and waits for `proceed`. */
+export class Launched {
+  /** On the host. */
+  readonly pid: number;
+  /** Of init; with the pid it tells this process from any later one. */
+  readonly startTime: number;
+  readonly #conversation: Conversation;
+  readonly #shim: number;
+  readonly #ops: readonly Op[];
+  readonly #operation: string;
+  #reaped = false;
+
+  constructor(pid: number, conversation: Conversation, shim: number, ops: readonly Op[], operation: string) {
+    this.pid = pid;
+    this.startTime = readProcessStat(pid)?.startTime ?? 0;
+    this.#conversation = conversation;
+    this.#shim = shim;
+    this.#ops = ops;
+    this.#operation = operation;
+  }
+
+  /** Lets init go on. From here on it no longer needs us. */
+  proceed(): void {
+    this.#conversation.go();
+  }
+
+  /** Waits until the shim has left; init is then the child of our subreaper. */
+  async left(): Promise<void> {
+    await this.#conversation.next();
+    this.#reap();
+  }
+
+  /**
+   * Waits until the process runs its own program.
+   * @returns how it ended, where it has already
+   * @throws {RuntError} why it could not
+   */
+  async executing(): Promise<ExitStatus | undefined> {
+    const message = await this.#conversation.next();
+    if (message?.type === "failed") {
+      this.#reap();
+      throw failureOf(this.#operation, message, this.#ops);
+    }
+    return message?.type === "exited" ? this.#exited(message) : undefined;
+  }
+
+  /** Waits until init has ended. @throws {RuntError} Unavailable when the shim ended before it */
+  async exited(): Promise<ExitStatus> {
+    let message: Message | undefined;
+    do message = await this.#conversation.next();
+    while (message?.type === "executing");
+    if (message?.type === "failed") {
+      this.#reap();
+      throw failureOf(this.#operation, message, this.#ops);
+    }
+    if (message?.type !== "exited") throw shimLost(this.#operation);
+    return this.#exited(message);
+  }
+
+  /** Whether waiting for this process keeps the Node process running. */
+  ref(hold: boolean): void {
+    this.#conversation.ref(hold);
+  }
+
+  /** Hangs up, and takes the shim off the list of our children. */
+  [Symbol.dispose](): void {
+    this.#conversation[Symbol.dispose]();
+    this.#reap();
+  }
+
+  #exited(message: Message): ExitStatus {
+    this.#reap();
+    return exitStatusOf(message.value);
+  }
+
+  #reap(): void {
+    if (!this.#reaped) reapChild(this.#shim);
+    this.#reaped = true;
+  }
+}
+
+/**
+ * Starts what `plan` says. When it throws, init is dead; what the host steps made is the caller's to undo.
+ * @throws {RuntError} with the part of config.json that failed; the reason of `signal`
+ */
+export async function launch(plan: Plan, steps: HostSteps, options: LaunchOptions): Promise<Launched> {
+  const { operation, signal } = options;
+  signal?.throwIfAborted();
+  for (const step of plan.before) await steps.run(step);
+  const { bytes, ops } = encodeProgram(plan.program);
+  const inherited = plan.program.inherited.map((slot) => steps.fd(slot));
+  const shim = spawnShim(bytes, options.stdio, inherited);
+  const conversation = new Conversation(shim.socket);
+  const abort = (): void => conversation[Symbol.dispose]();
+  signal?.addEventListener("abort", abort, { once: true });
+  try {
+    for (;;) {
+      const message = await conversation.next();
+      if (!message) {
+        signal?.throwIfAborted();
+        throw shimLost(operation);
+      }
+      switch (message.type) {
+        case "started":
+          steps.pid = message.value;
+          break;
+        case "sync":
+          await runSync(plan, steps, message, operation);
+          conversation.go();
+          break;
+        case "ready":
+          return new Launched(steps.pid, conversation, shim.pid, ops, operation);
+        case "failed":
+          throw failureOf(operation, message, ops);
+        default:
+          throw new RuntError(
+            "Internal",
+            `unable to start container process: init ended before it was ready: ${ended(message)}`,
+            { operation },
+          );
+      }
+    }
+  } catch (error) {
+    conversation[Symbol.dispose]();
+    reapChild(shim.pid);
+    throw error;
+  } finally {
+    signal?.removeEventListener("abort", abort);
+  }
+}
+
+async function runSync(plan: Plan, steps: HostSteps, message: Message, operation: string): Promise<void> {
+  const point = syncPoints[message.value];
+  if (point === undefined || plan.atSync[point] === undefined) {
+    throw new RuntError("Internal", `runt-shim: stopped at a point that the plan does not have: ${message.value}`, {
+      operation,
+    });
+  }
+  steps.listener = message.errno;
+  for (const step of plan.atSync[point]) await steps.run(step);
+}
+
+function ended(message: Message): string {
+  const status = exitStatusOf(message.value);
+  if ("exited" in status) return `exit status ${status.exited}`;
+  const hint = status.signal === 9 ? " (container init was OOM-killed (memory limit too low?), or killed by somebody)" : "";
+  return `${status.signaled}${hint}`;
+}
+
+function shimLost(operation: string): RuntError {
+  return new RuntError("Unavailable", "unable to start container process: runt-shim ended without a word", { operation });
+}
+

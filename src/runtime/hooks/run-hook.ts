@@ -1,0 +1,66 @@
+/** Runs one hook in the runtime's namespaces: state on stdin, output into the error if it fails. */
+import { spawn } from "node:child_process";
+import { RuntError } from "../../errors.ts";
+import { errnoText } from "../../linux/system-error.ts";
+import type { Hook, HookName } from "../../spec/runtime/hooks.ts";
+
+/** How much of a failing hook's output goes into the message. */
+const outputLimit = 4096;
+
+/**
+ * @param state the state document, with the pid as the host sees it
+ * @throws {RuntError} FailedPrecondition: `error running createRuntime hook #1: exit status 3: …`
+ * @see runtime-spec 1.3 config.md#posix-platform-hooks
+ */
+export function runHook(name: HookName, index: number, hook: Hook, state: object): Promise<void> {
+  const [argv0, ...args] = hook.args.length > 0 ? hook.args : [hook.path];
+  const env = Object.fromEntries((hook.env ?? []).map((entry) => splitEntry(entry)));
+  const fail = (what: string): RuntError =>
+    new RuntError("FailedPrecondition", `error running ${name} hook #${index}: ${what}`, {
+      operation: name,
+      subject: `config.json: hooks.${name}[${index}]`,
+      path: hook.path,
+    });
+  return new Promise((resolve, reject) => {
+    const child = spawn(hook.path, args, { argv0: argv0!, env, stdio: ["pipe", "pipe", "pipe"], cwd: "/" });
+    let output = "";
+    const collect = (bytes: Buffer): void => {
+      if (output.length < outputLimit) output += bytes.toString("utf8");
+    };
+    child.stdout.on("data", collect);
+    child.stderr.on("data", collect);
+    // A hook need not read its state.
+    child.stdin.on("error", () => {});
+    child.stdin.end(JSON.stringify(state));
+    let timedOut = false;
+    const timer = hook.timeout
+      ? setTimeout(() => {
+          timedOut = true;
+          child.kill("SIGKILL");
+        }, hook.timeout * 1000)
+      : undefined;
+    child.on("error", (error: NodeJS.ErrnoException) => {
+      clearTimeout(timer);
+      reject(fail(`${hook.path}: ${errnoText(-(error.errno ?? 0))}`));
+    });
+    // "exit" and not "close": a grandchild may hold the pipes for as long as it likes.
+    child.on("exit", (code, signal) => {
+      clearTimeout(timer);
+      const finish = (): void => {
+        child.stdout.destroy();
+        child.stderr.destroy();
+        const tail = output.trim() === "" ? "" : `: ${output.slice(0, outputLimit).trim().replaceAll(/\s*\n\s*/g, "; ")}`;
+        if (timedOut) reject(fail(`${hook.path}: timed out after ${hook.timeout} s${tail}`));
+        else if (code !== 0) reject(fail(`${hook.path}: ${signal ? `killed by ${signal}` : `exit status ${code}`}${tail}`));
+        else resolve();
+      };
+      // What it wrote last may still be on its way through the pipes.
+      setImmediate(finish);
+    });
+  });
+}
+
+function splitEntry(entry: string): [string, string] {
+  const at = entry.indexOf("=");
+  return at < 0 ? [entry, ""] : [entry.slice(0, at), entry.slice(at + 1)];
+}

@@ -1,0 +1,31 @@
+/** The home directory of a user of the container, from the image's own /etc/passwd. */
+import { constants, readFileSync } from "node:fs";
+import { AT_FDCWD, O_PATH, openat2, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS } from "../../linux/openat2.ts";
+
+/** "/" where there is none. @param rootfs absolute path; links in it stay in it */
+export function homeOf(rootfs: string, uid: number): string {
+  return passwdField(rootfs, uid) || "/";
+}
+
+function passwdField(rootfs: string, uid: number): string | undefined {
+  try {
+    using root = openat2(AT_FDCWD, rootfs, { flags: O_PATH | constants.O_DIRECTORY, resolve: 0 });
+    using file = openat2(root, "/etc/passwd", {
+      flags: constants.O_RDONLY | constants.O_NONBLOCK,
+      resolve: RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+    });
+    return findHome(readFileSync(file.n, "utf8"), uid);
+  } catch {
+    return undefined; // no passwd, or one that leads nowhere: the caller has a default
+  }
+}
+
+/** name:password:uid:gid:gecos:home:shell. @see passwd(5) */
+export function findHome(passwd: string, uid: number): string | undefined {
+  for (const line of passwd.split("\n")) {
+    const fields = line.split(":");
+    if (fields[2] === String(uid)) return fields[5];
+  }
+  return undefined;
+}
+

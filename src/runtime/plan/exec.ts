@@ -1,0 +1,118 @@
+/** The plan of `exec`: one more process in namespaces that are there already. */
+import type { Config } from "../../spec/runtime/config.ts";
+import type { Process } from "../../spec/runtime/process.ts";
+import type { HostFacts } from "../host/facts.ts";
+import type { CompiledSeccomp } from "../seccomp/compile.ts";
+import { type Op, Stay } from "../wire/ops.ts";
+import { keepFds } from "./create.ts";
+import { dedupe, executableCandidates, lookUp } from "./environment.ts";
+import type { HostStep, Plan } from "./plan.ts";
+import {
+  allCapabilities,
+  capabilityBits,
+  type IdentityOptions,
+  identityOps,
+  labelOps,
+  lateSeccomp,
+  oomScoreOps,
+  rlimitOps,
+  settingOps,
+} from "./process.ts";
+import { affinityOps, memoryPolicyOps } from "./scheduling.ts";
+
+export interface ExecRequest {
+  readonly id: string;
+  readonly config: Config;
+  readonly process: Process;
+  /** Of the container's init, on the host. */
+  readonly pid: number;
+  /** CLONE_NEW* of the namespaces in which init differs from us. */
+  readonly namespaceFlags: number;
+  readonly joinsUserns: boolean;
+  readonly setgroupsDenied: boolean;
+  readonly console: { readonly path: string } | { readonly fd: number } | undefined;
+  readonly preserved: readonly number[];
+  /** Directory of the cgroup to be born in. */
+  readonly cgroup: string | undefined;
+  readonly home: string;
+  readonly keyring: "new" | "inherited";
+  readonly stay: "untilExec" | "untilExit";
+  readonly dieWithRuntime: boolean;
+}
+
+/** @see runc-exec(8): the specification has no exec */
+export function planExec(request: ExecRequest, host: HostFacts, seccomp: CompiledSeccomp | undefined): Plan {
+  const { process } = request;
+  const warnings: string[] = [];
+  const env = dedupe(process.env);
+  if (!lookUp(env, "HOME")) env.push(`HOME=${request.home}`);
+  const available = request.joinsUserns ? allCapabilities(host.lastCapability) : host.permitted;
+  const identity: IdentityOptions = {
+    setgroupsDenied: request.setgroupsDenied,
+    seccomp: seccomp && { op: "seccomp", filter: seccomp.filter, flags: seccomp.flags, at: "linux.seccomp" },
+    listener: seccomp?.listener ?? false,
+    candidates: executableCandidates(process.args[0]!, env),
+    bits: capabilityBits(process.capabilities, available, (text) => warnings.push(text)),
+  };
+
+  const before: HostStep[] = [];
+  for (const fd of request.preserved) before.push({ step: "inherit", slot: `preserved-${fd}`, fd });
+  before.push({ step: "pidfd", slot: "init", pid: request.pid });
+  if (request.cgroup !== undefined) before.push({ step: "cgroup", slot: "cgroup", path: request.cgroup, writes: [] });
+  const console: Op[] = [];
+  if (process.terminal && request.console) {
+    before.push(
+      "path" in request.console
+        ? { step: "connect", slot: "console", path: request.console.path }
+        : { step: "inherit", slot: "console", fd: request.console.fd },
+    );
+    const { height: rows = 0, width: columns = 0 } = process.consoleSize ?? {};
+    const at = "process.terminal";
+    console.push({ op: "console", socket: "console", rows, columns, uid: process.user.uid, gid: 0xffff_ffff, bind: 0, at });
+  } else console.push({ op: "chown_stdio", uid: process.user.uid, gid: 0xffff_ffff, at: "process.user" });
+
+  const atSync: Record<string, HostStep[]> = {};
+  if (seccomp?.listener) {
+    const { listenerPath = "", listenerMetadata = "" } = request.config.linux.seccomp ?? {};
+    atSync.seccomp = [{ step: "seccomp-listener", path: listenerPath, metadata: listenerMetadata }];
+  }
+  return {
+    before,
+    program: {
+      cloneFlags: 0,
+      cgroup: request.cgroup === undefined ? null : "cgroup",
+      stay: Stay[request.stay],
+      dieWithRuntime: request.dieWithRuntime,
+      inherited: before.flatMap((step) => ("slot" in step && step.slot !== null ? [step.slot] : [])),
+      ops: {
+        // Undumpable before the first namespace of the container is joined (CVE-2016-9962).
+        shim: [
+          { op: "undumpable" },
+          ...affinityOps(process.execCPUAffinity?.initial, "process.execCPUAffinity.initial"),
+          { op: "setns", fd: "init", nstype: request.namespaceFlags },
+        ],
+        parent: oomScoreOps(process, host),
+        init: [
+          ...(request.joinsUserns ? [{ op: "become_root" } as const] : []),
+          { op: "setsid" },
+          ...(request.keyring === "new" ? [{ op: "session_keyring", name: `_ses.${request.id}` } as const] : []),
+          { op: "root_is_current" },
+          ...console,
+          ...affinityOps(process.execCPUAffinity?.final, "process.execCPUAffinity.final"),
+          ...memoryPolicyOps(request.config.linux.memoryPolicy),
+          ...settingOps(process),
+          ...labelOps(process, host),
+          ...identityOps(process, identity),
+          keepFds(request.preserved, null),
+          { op: "ready" },
+          ...lateSeccomp(process, identity),
+          { op: "exec", argv: process.args, env, at: "process.args" },
+        ],
+        late: rlimitOps(process),
+      },
+    },
+    atSync,
+    warnings,
+  };
+}
+

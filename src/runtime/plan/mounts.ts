@@ -1,0 +1,201 @@
+/** `mounts`: each becomes a detached tree, gets its attributes, and is moved onto its place in the rootfs. */
+import * as k from "../../linux/mount-flags.ts";
+import { RuntError } from "../../errors.ts";
+import type { LinuxIDMapping } from "../../spec/runtime/id-mapping.ts";
+import type { Mount } from "../../spec/runtime/mount.ts";
+import { Make, type Op } from "../wire/ops.ts";
+import { mapText } from "./id-maps.ts";
+import { type SortedMountOptions, sortMountOptions } from "./mount-options.ts";
+import type { PlanContext } from "./context.ts";
+
+/** What mounts need done, by when. */
+export interface MountOps {
+  /** In the host's user namespace, before clone. */
+  readonly shim: readonly Op[];
+  readonly init: readonly Op[];
+  /** When the rootfs is complete: what must be read-only but had to be written first. */
+  readonly final: readonly Op[];
+}
+
+/** @see runtime-spec 1.3 config.md#mounts */
+export function planMounts(context: PlanContext): MountOps {
+  const shim: Op[] = [];
+  const init: Op[] = [];
+  const final: Op[] = [];
+  for (const [i, mount] of context.config.mounts.entries()) {
+    const at = `mounts[${i}]`;
+    const one = planMount(context, mount, `mount${i}`, at);
+    shim.push(...one.shim.map((op) => ({ ...op, at })));
+    init.push(...one.init.map((op) => ({ ...op, at })));
+    final.push(...one.final.map((op) => ({ ...op, at })));
+  }
+  return { shim, init, final };
+}
+
+function planMount(context: PlanContext, mount: Mount, tree: string, at: string): MountOps {
+  const options = sortMountOptions(mount.options, mount.type);
+  if (options.remount) return { shim: [], init: remountOps(mount.destination, options), final: [] };
+  if (options.bind !== "none") return bindOps(context, mount, options, tree, at);
+  return fileSystemOps(context, mount, options, tree);
+}
+
+/** Changes of a mount that is there already. */
+function remountOps(path: string, { attributes, recursive, propagation }: SortedMountOptions): Op[] {
+  const ops: Op[] = [];
+  const plain = { op: "mount_setattr", path, at_flags: 0, set: 0, clear: 0, propagation: 0 } as const;
+  if (attributes.set | attributes.clear) ops.push({ ...plain, ...attributes });
+  if (recursive) ops.push({ ...plain, ...recursive, at_flags: k.AT_RECURSIVE });
+  for (const p of propagation) {
+    ops.push({ ...plain, propagation: p.type, at_flags: p.recursive ? k.AT_RECURSIVE : 0 });
+  }
+  return ops;
+}
+
+/** The attributes and the propagation of a tree that is not mounted yet. */
+function treeOps(tree: string, options: SortedMountOptions, attributes = options.attributes): Op[] {
+  const plain = { op: "tree_setattr", tree, at_flags: 0, set: 0, clear: 0, propagation: 0, userns: null } as const;
+  const ops: Op[] = [];
+  if (attributes.set | attributes.clear) ops.push({ ...plain, ...attributes });
+  if (options.recursive) ops.push({ ...plain, ...options.recursive, at_flags: k.AT_RECURSIVE });
+  for (const p of options.propagation) {
+    ops.push({ ...plain, propagation: p.type, at_flags: p.recursive ? k.AT_RECURSIVE : 0 });
+  }
+  return ops;
+}
+
+function bindOps(context: PlanContext, mount: Mount, options: SortedMountOptions, tree: string, at: string): MountOps {
+  const path = context.sourcePath(mount);
+  const kind = context.bundle.sources.get(path);
+  if (kind === undefined) {
+    throw new RuntError("NotFound", `config.json: ${at}.source: ${path}: no such file or directory`, {
+      operation: "create",
+      subject: `config.json: ${at}.source`,
+      path,
+      code: "ENOENT",
+    });
+  }
+  if (options.data.length > 0) {
+    throw new RuntError(
+      "InvalidArgument",
+      `config.json: ${at}.options: a bind mount cannot have options of a file system: ${options.data.join(",")}`,
+      { operation: "create", subject: `config.json: ${at}.options` },
+    );
+  }
+  const open: Op[] = [
+    {
+      op: "open_tree",
+      out: tree,
+      dir: null,
+      path,
+      flags:
+        k.OPEN_TREE_CLONE |
+        (options.bind === "rbind" ? k.AT_RECURSIVE : 0) |
+        (options.sourceNofollow ? AT_SYMLINK_NOFOLLOW : 0),
+    },
+  ];
+  // A copy made in the host's mount namespace is a peer of the original until it is told otherwise.
+  if (context.sourcePhase === "shim" && !context.sharesMounts) open.push(slaveTree(tree));
+  const idmap = idmapOps(context, mount, options, tree);
+  const place: Op[] = [
+    { op: "move_mount", tree, path: mount.destination, make: kind === "directory" ? Make.directory : Make.file, strict: 0 },
+  ];
+  // Idmapping asks for CAP_SYS_ADMIN where the file system was mounted, so it is the shim's.
+  if (context.sourcePhase === "shim" || idmap.length > 0) {
+    return { shim: [...open, ...idmap, ...treeOps(tree, options)], init: place, final: [] };
+  }
+  return { shim: [], init: [...open, ...treeOps(tree, options), ...place], final: [] };
+}
+
+const AT_SYMLINK_NOFOLLOW = 0x100;
+
+/** Mounts of the host still arrive in the tree; what happens in the tree stays there. */
+export function slaveTree(tree: string): Op {
+  return { op: "tree_setattr", tree, at_flags: k.AT_RECURSIVE, set: 0, clear: 0, propagation: k.MS_SLAVE, userns: null };
+}
+
+function idmapOps(context: PlanContext, mount: Mount, options: SortedMountOptions, tree: string): Op[] {
+  const own = mount.uidMappings.length > 0;
+  if (!own && options.idmap === "none") return [];
+  const { uidMappings, gidMappings } = context.config.linux;
+  const maps: [LinuxIDMapping[], LinuxIDMapping[]] = own
+    ? [mount.uidMappings, mount.gidMappings]
+    : [uidMappings, gidMappings];
+  const userns = `${tree}-idmap`;
+  return [
+    { op: "userns_fd", out: userns, uid_map: mapText(maps[0]), gid_map: mapText(maps[1]) },
+    {
+      op: "tree_setattr",
+      tree,
+      at_flags: options.idmap === "ridmap" ? k.AT_RECURSIVE : 0,
+      set: k.MOUNT_ATTR_IDMAP,
+      clear: 0,
+      propagation: 0,
+      userns,
+    },
+  ];
+}
+
+function fileSystemOps(context: PlanContext, mount: Mount, options: SortedMountOptions, tree: string): MountOps {
+  const { destination } = mount;
+  const type = mount.type === "cgroup" ? "cgroup2" : (mount.type ?? "none");
+  const isTmpfs = type === "tmpfs";
+  // Written to before it may become read-only: device nodes, copied content, mount points of later mounts.
+  const late = (isTmpfs || destination === "/dev") && (options.attributes.set & k.MOUNT_ATTR_RDONLY) !== 0;
+  const attributes = late
+    ? { set: options.attributes.set & ~k.MOUNT_ATTR_RDONLY, clear: options.attributes.clear }
+    : options.attributes;
+
+  const data = type === "cgroup2" ? cgroup2Data(options.data) : options.data;
+  const flags = options.superFlags.filter((flag) => !(flag === "ro" && (late || sharedInstance.has(type))));
+  const source = mount.source !== undefined ? [`source=${mount.source}`] : [];
+  const label = context.mountLabel && labelled.has(type) ? [`context=${context.mountLabel}`] : [];
+  const open: Op = {
+    op: "fsmount",
+    out: tree,
+    type,
+    options: [...source, ...flags, ...data, ...label],
+    attrs: attributes.set,
+    ...fallback(context, type, tree),
+  };
+
+  const strict = type === "proc" || type === "sysfs" ? 1 : 0;
+  const beforeMove: Op[] = [];
+  if (isTmpfs && !data.some((word) => word.startsWith("mode="))) beforeMove.push({ op: "copy_mode", tree, path: destination });
+  if (isTmpfs && options.tmpcopyup) beforeMove.push({ op: "copy_up", tree, path: destination });
+  const init: Op[] = [
+    open,
+    // fsmount took the attributes; a fallback did not, and propagation comes by itself anyway.
+    ...treeOps(tree, options, open.otherwise ? attributes : { set: 0, clear: 0 }),
+    ...beforeMove,
+    { op: "move_mount", tree, path: destination, make: Make.directory, strict },
+  ];
+  const final: Op[] = late
+    ? [{ op: "mount_setattr", path: destination, at_flags: 0, set: k.MOUNT_ATTR_RDONLY, clear: 0, propagation: 0 }]
+    : [];
+  return { shim: [], init, final };
+}
+
+/** File systems of which every mount is the same one: read-only would be for the host too. */
+const sharedInstance = new Set(["proc", "sysfs", "cgroup2", "mqueue", "devtmpfs", "securityfs", "debugfs", "tracefs", "bpf"]);
+/** File systems that take SELinux's `context=`. */
+const labelled = new Set(["tmpfs", "devpts", "ramfs", "overlay"]);
+
+/** Options of cgroup v1 mounts, which callers still write, mean nothing to cgroup2. */
+function cgroup2Data(data: readonly string[]): string[] {
+  return data.filter((word) => ["nsdelegate", "memory_recursiveprot", "memory_localevents", "favordynmods"].includes(word));
+}
+
+/** Where a kernel may refuse to mount something anew, what is mounted already is bound instead. */
+function fallback(context: PlanContext, type: string, tree: string): { otherwise?: Op[] } {
+  const bind = (path: string): Op => ({
+    op: "open_tree",
+    out: tree,
+    dir: null,
+    path,
+    flags: k.OPEN_TREE_CLONE | k.AT_RECURSIVE,
+  });
+  // sysfs belongs to a network namespace, and only who owns that one may mount it.
+  if (type === "sysfs" && context.hasUserns) return { otherwise: [bind("/sys")] };
+  if (type === "cgroup2" && context.cgroupPath) return { otherwise: [bind(context.cgroupPath)] };
+  return {};
+}

@@ -1,0 +1,108 @@
+/** `linux.namespaces`: which are made by clone3, which are joined before it, and what a new one needs. */
+import { namespaceFlags, type NamespaceFile } from "../../linux/namespace-flags.ts";
+import type { LinuxNamespaceType } from "../../spec/runtime/namespaces.ts";
+import type { Op, SyncPoint } from "../wire/ops.ts";
+import type { PlanContext } from "./context.ts";
+import { mapArguments, mapText } from "./id-maps.ts";
+import type { HostStep } from "./plan.ts";
+
+/** The name in /proc/PID/ns of each kind in config.json. */
+export const namespaceFile: Record<LinuxNamespaceType, NamespaceFile> = {
+  cgroup: "cgroup",
+  ipc: "ipc",
+  mount: "mnt",
+  network: "net",
+  pid: "pid",
+  time: "time",
+  user: "user",
+  uts: "uts",
+};
+
+export interface NamespaceOps {
+  readonly cloneFlags: number;
+  readonly before: readonly HostStep[];
+  readonly shim: readonly Op[];
+  readonly parent: readonly Op[];
+  /** First things in init. */
+  readonly init: readonly Op[];
+  readonly atSync: Partial<Record<SyncPoint, readonly HostStep[]>>;
+}
+
+/**
+ * Root joins a user namespace last, while it still has every right over the others; an ordinary user has
+ * rights only once it has joined. The mount namespace comes after all sources of the host are open, and a
+ * pid namespace only takes effect for the child.
+ */
+const joinOrder: readonly LinuxNamespaceType[] = ["network", "ipc", "uts", "cgroup", "time", "pid", "mount"];
+
+/** @see runtime-spec 1.3 config-linux.md#namespaces */
+export function planNamespaces(context: PlanContext): NamespaceOps {
+  const { config, host } = context;
+  const before: HostStep[] = [];
+  const shim: Op[] = [];
+  const init: Op[] = [];
+  let cloneFlags = 0;
+
+  const order: LinuxNamespaceType[] = host.privileged ? [...joinOrder, "user"] : ["user", ...joinOrder];
+  for (const type of order) {
+    const wanted = context.namespace(type);
+    const flag = namespaceFlags[namespaceFile[type]];
+    if (wanted === undefined) continue;
+    if (wanted === "new") {
+      // The cgroup namespace's root is the cgroup one is in, and clone3 looks at the parent's. The time
+      // namespace's offsets can be set only while nobody is in it.
+      if (type === "cgroup") init.push({ op: "unshare", flags: flag, at: "linux.namespaces" });
+      else if (type === "time") shim.push(...timeOps(context));
+      else cloneFlags |= flag;
+      continue;
+    }
+    const slot = `ns-${type}`;
+    before.push({ step: "open", slot, path: wanted });
+    shim.push({ op: "setns", fd: slot, nstype: flag, at: "linux.namespaces" });
+  }
+
+  const { parent, atSync } = planIdMaps(context);
+  const become: Op[] = context.hasUserns ? [{ op: "become_root" }] : [];
+  const loopback: Op[] = context.namespace("network") === "new" ? [{ op: "loopback_up" }] : [];
+  const uts: Op[] = [];
+  if (config.hostname) uts.push({ op: "sethostname", name: config.hostname, at: "hostname" });
+  if (config.domainname) uts.push({ op: "setdomainname", name: config.domainname, at: "domainname" });
+  return { cloneFlags, before, shim, parent, init: [...become, ...init, ...loopback, ...uts], atSync };
+}
+
+function timeOps({ config }: PlanContext): Op[] {
+  const { monotonic, boottime } = config.linux.timeOffsets;
+  const lines = Object.entries({ monotonic, boottime }).flatMap(([clock, offset]) =>
+    offset ? [`${clock} ${offset.secs} ${offset.nanosecs}\n`] : [],
+  );
+  const at = "linux.timeOffsets";
+  const unshare: Op = { op: "unshare", flags: namespaceFlags.time, at: "linux.namespaces" };
+  return lines.length === 0 ? [unshare] : [unshare, { op: "write_proc", file: "timens_offsets", data: lines.join(""), at }];
+}
+
+/** Root writes any map; an ordinary user one line that maps itself, and asks newuidmap(1) for more. */
+function planIdMaps(context: PlanContext): Pick<NamespaceOps, "parent" | "atSync"> {
+  if (context.namespace("user") !== "new") return { parent: [], atSync: {} };
+  const { uidMappings, gidMappings } = context.config.linux;
+  const write = (file: string, data: string): Op => ({ op: "write_proc", file, data, at: "linux.uidMappings" });
+  const { host } = context;
+  const self =
+    uidMappings.length === 1 &&
+    uidMappings[0]!.size === 1 &&
+    uidMappings[0]!.hostID === host.euid &&
+    gidMappings.length === 1 &&
+    gidMappings[0]!.size === 1 &&
+    gidMappings[0]!.hostID === host.egid;
+  if (host.privileged || self) {
+    const deny = host.privileged ? [] : [write("setgroups", "deny")];
+    return { parent: [...deny, write("uid_map", mapText(uidMappings)), write("gid_map", mapText(gidMappings))], atSync: {} };
+  }
+  const step: HostStep = { step: "map-ids", uid: mapArguments(uidMappings), gid: mapArguments(gidMappings) };
+  return { parent: [{ op: "sync", point: 0, at: "linux.uidMappings" }], atSync: { maps: [step] } };
+}
+
+/** Whether setgroups(2) is denied in the container: an ordinary user mapped only itself. */
+export function setgroupsDenied(context: PlanContext): boolean {
+  const { parent } = planIdMaps(context);
+  return parent.some((op) => op.op === "write_proc" && op.file === "setgroups");
+}

@@ -1,0 +1,156 @@
+/** `process`: what execve inherits. Used by create and, with a joined container around it, by exec. */
+import { capabilityNumber } from "../../spec/runtime/capabilities.ts";
+import { RLIMITS, type LinuxCapabilities, type Process } from "../../spec/runtime/process.ts";
+import type { HostFacts } from "../host/facts.ts";
+import type { Op } from "../wire/ops.ts";
+import { ioPriorityOps, schedulerOps } from "./scheduling.ts";
+
+const CAP_SYS_ADMIN = 1n << 21n;
+
+/** Resource limits, set by the shim when init needs none of what they limit any more. */
+export function rlimitOps(process: Process): Op[] {
+  return process.rlimits.map((limit, i) => ({
+    op: "prlimit",
+    resource: RLIMITS[limit.type],
+    soft: limit.soft,
+    hard: limit.hard,
+    at: `process.rlimits[${i}]`,
+  }));
+}
+
+/** Lowering it asks for privileges that init may not have, so the shim writes it. */
+export function oomScoreOps(process: Process, host: HostFacts): Op[] {
+  if (process.oomScoreAdj === undefined) return [];
+  const op: Op = { op: "write_proc", file: "oom_score_adj", data: String(process.oomScoreAdj), at: "process.oomScoreAdj" };
+  // An ordinary user cannot lower it, and most configs of rootless engines ask for a plain 0.
+  return [!host.privileged && process.oomScoreAdj <= 0 ? { ...op, optional: true } : op];
+}
+
+/** The five sets as bits. */
+export interface CapabilityBits {
+  readonly bounding: bigint;
+  readonly effective: bigint;
+  readonly permitted: bigint;
+  readonly inheritable: bigint;
+  readonly ambient: bigint;
+}
+
+/**
+ * The sets that can be given. Unknown names, and capabilities that we do not have ourselves, are left out
+ * with a warning: the specification wants neither to fail.
+ */
+export function capabilityBits(
+  sets: LinuxCapabilities | undefined,
+  available: bigint,
+  warn: (text: string) => void,
+): CapabilityBits {
+  const missing = new Set<string>();
+  const bits = (names: readonly string[] = []): bigint => {
+    let value = 0n;
+    for (const name of names) {
+      const number = capabilityNumber(name);
+      const bit = number === undefined ? 0n : (1n << BigInt(number)) & available;
+      if (bit === 0n) missing.add(name);
+      value |= bit;
+    }
+    return value;
+  };
+  const permitted = bits(sets?.permitted);
+  const inheritable = bits(sets?.inheritable);
+  const result = {
+    bounding: bits(sets?.bounding),
+    effective: bits(sets?.effective) & permitted,
+    permitted,
+    inheritable,
+    // The kernel takes into the ambient set only what is permitted and inheritable.
+    ambient: bits(sets?.ambient) & permitted & inheritable,
+  };
+  if (missing.size > 0) warn(`process.capabilities: not available here: ${[...missing].sort().join(", ")}`);
+  return result;
+}
+
+/** Labels of a security module; they take effect at execve. */
+export function labelOps(process: Process, host: HostFacts): Op[] {
+  const ops: Op[] = [];
+  if (process.apparmorProfile && host.lsm.apparmor) {
+    ops.push({
+      op: "lsm_label",
+      file: "apparmor/exec",
+      label: `exec ${process.apparmorProfile}`,
+      at: "process.apparmorProfile",
+      otherwise: [
+        { op: "lsm_label", file: "exec", label: `exec ${process.apparmorProfile}`, at: "process.apparmorProfile" },
+      ],
+    });
+  }
+  if (process.selinuxLabel && host.lsm.selinux) {
+    ops.push({ op: "lsm_label", file: "exec", label: process.selinuxLabel, at: "process.selinuxLabel" });
+  }
+  return ops;
+}
+
+export interface IdentityOptions {
+  readonly setgroupsDenied: boolean;
+  readonly seccomp: Op | undefined;
+  /** Whether the seccomp listener must be told to the runtime. */
+  readonly listener: boolean;
+  readonly candidates: readonly string[];
+  readonly bits: CapabilityBits;
+}
+
+/**
+ * From root to the user. The order is the kernel's: the bounding set while we still may, ids with the
+ * capabilities kept across, then the sets; a filter without no_new_privs while CAP_SYS_ADMIN is still ours.
+ */
+export function identityOps(process: Process, options: IdentityOptions): Op[] {
+  const { bits } = options;
+  const { uid, gid, additionalGids } = process.user;
+  const at = "process.user";
+  const groups = new Uint8Array(Uint32Array.from(additionalGids).buffer);
+  const ops: Op[] = [];
+  if (process.noNewPrivileges) ops.push({ op: "no_new_privs", at: "process.noNewPrivileges" });
+  ops.push({ op: "cap_bounding", keep: bits.bounding, at: "process.capabilities" });
+  if (options.seccomp && !process.noNewPrivileges) {
+    ops.push(options.seccomp);
+    if (options.listener) ops.push({ op: "sync", point: 4, at: "linux.seccomp" });
+  }
+  ops.push(
+    { op: "chdir", path: process.cwd, optional: true, at: "process.cwd" },
+    { op: "set_user", uid, gid, groups, setgroups: options.setgroupsDenied ? 0 : 1, at },
+    {
+      op: "capset",
+      effective: bits.effective,
+      permitted: bits.permitted,
+      inheritable: bits.inheritable,
+      at: "process.capabilities",
+    },
+    { op: "cap_ambient", set: bits.ambient, at: "process.capabilities" },
+    { op: "chdir", path: process.cwd, at: "process.cwd" },
+    { op: "find_executable", candidates: options.candidates, at: "process.args" },
+  );
+  if (options.seccomp && process.noNewPrivileges && options.listener) {
+    ops.push(options.seccomp, { op: "sync", point: 4, at: "linux.seccomp" });
+  }
+  return ops;
+}
+
+/** The filter as the last thing before execve, where it then need not allow anything of ours. */
+export function lateSeccomp(process: Process, options: IdentityOptions): Op[] {
+  return options.seccomp && process.noNewPrivileges && !options.listener ? [options.seccomp] : [];
+}
+
+/** Small settings of the process that need privileges, or do not care. */
+export function settingOps(process: Process): Op[] {
+  return [
+    ...schedulerOps(process.scheduler),
+    ...ioPriorityOps(process.ioPriority),
+    { op: "umask", mask: process.user.umask ?? 0o022, at: "process.user.umask" },
+  ];
+}
+
+/** Bits of all capabilities up to `last`. */
+export function allCapabilities(last: number): bigint {
+  return (1n << BigInt(last + 1)) - 1n;
+}
+
+export { CAP_SYS_ADMIN };

@@ -1,0 +1,27 @@
+/** What the `features` document says about seccomp. @see runtime-spec 1.3 features-linux.md#seccomp */
+import { Arch, SeccompAction, SeccompFlag, SeccompOperator } from "../../spec/runtime/seccomp.ts";
+
+/** `linux.seccomp` of the features document. */
+export interface SeccompFeatures {
+  readonly enabled: true;
+  readonly actions: readonly string[];
+  readonly operators: readonly string[];
+  readonly archs: readonly string[];
+  readonly knownFlags: readonly string[];
+  readonly supportedFlags: readonly string[];
+}
+
+/**
+ * The features, given the flags the running kernel takes. Known architectures include those that only another machine
+ * runs: a profile may list them.
+ */
+export function seccompFeatures(supportedFlags: readonly SeccompFlag[]): SeccompFeatures {
+  return {
+    enabled: true,
+    actions: Object.keys(SeccompAction).sort(),
+    operators: Object.keys(SeccompOperator).sort(),
+    archs: Object.keys(Arch).sort(),
+    knownFlags: Object.keys(SeccompFlag),
+    supportedFlags,
+  };
+}
