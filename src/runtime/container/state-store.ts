@@ -12,7 +12,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync
 import { join } from "node:path";
 import { RuntError } from "../../errors.ts";
 import { hasCode } from "../../linux/system-error.ts";
-import type { StoredCgroup } from "../cgroup/driver.ts";
+import type { CgroupState } from "../cgroup/driver.ts";
 
 /** state.json. We write it ourselves, so it is read back without a schema. */
 export interface StoredState {
@@ -29,7 +29,7 @@ export interface StoredState {
   /** Who makes it: as long as that process lives and `init` is unknown, the container is being created. */
   readonly creator: ProcessId;
   readonly init?: ProcessId;
-  readonly cgroup?: StoredCgroup;
+  readonly cgroup?: CgroupState;
   /** CLONE_NEW* of the namespaces that init has and the runtime had not. */
   readonly namespaceFlags: number;
   readonly keyring: "new" | "inherited";

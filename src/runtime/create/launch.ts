@@ -3,7 +3,7 @@ import { RuntError } from "../../errors.ts";
 import { readProcessStat, reapChild } from "../../linux/process.ts";
 import type { ExitStatus } from "../api.ts";
 import type { Plan } from "../plan/plan.ts";
-import { encodeProgram } from "../wire/encode.ts";
+import { encodeProgram, type Program } from "../wire/encode.ts";
 import type { Message } from "../wire/messages.ts";
 import { type Op, syncPoints } from "../wire/ops.ts";
 import { Conversation } from "./conversation.ts";
@@ -108,8 +108,9 @@ export async function launch(plan: Plan, steps: HostSteps, options: LaunchOption
   const { operation, signal } = options;
   signal?.throwIfAborted();
   for (const step of plan.before) await steps.run(step);
-  const { bytes, ops } = encodeProgram(plan.program);
-  const inherited = plan.program.inherited.map((slot) => steps.fd(slot));
+  const program = steps.hasCgroup ? plan.program : withoutCgroup(plan.program);
+  const { bytes, ops } = encodeProgram(program);
+  const inherited = program.inherited.map((slot) => steps.fd(slot));
   const shim = spawnShim(bytes, options.stdio, inherited);
   const conversation = new Conversation(shim.socket);
   const abort = (): void => conversation[Symbol.dispose]();
@@ -148,6 +149,11 @@ export async function launch(plan: Plan, steps: HostSteps, options: LaunchOption
   } finally {
     signal?.removeEventListener("abort", abort);
   }
+}
+
+/** An ordinary user whom nobody gave a cgroup stays in the one he is in. */
+function withoutCgroup(program: Program): Program {
+  return { ...program, cgroup: null, inherited: program.inherited.filter((slot) => slot !== program.cgroup) };
 }
 
 async function runSync(plan: Plan, steps: HostSteps, message: Message, operation: string): Promise<void> {

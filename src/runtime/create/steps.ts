@@ -19,8 +19,8 @@ export interface StepSurroundings {
   readonly state: HookState;
   /** Makes the state directory. */
   readonly saveState: () => void;
-  /** Makes the cgroup with its limits, and opens it where init is to be born in it. */
-  readonly makeCgroup: () => Fd | undefined;
+  /** Makes the cgroup with its limits; its directory, which stays the callee's, is where init will be born. */
+  readonly makeCgroup: () => Promise<Fd | undefined> | Fd | undefined;
   /** Puts a process into the cgroup. */
   readonly attachCgroup: (pid: number) => Promise<void>;
 }
@@ -32,6 +32,8 @@ export class HostSteps implements Disposable {
   pid = 0;
   /** Number of the seccomp listener in init. */
   listener = -1;
+  /** Whether there is a cgroup for init to be born in. */
+  hasCgroup = false;
   readonly #surroundings: StepSurroundings;
   readonly #fds = new Map<string, number>();
   readonly #owned = new DisposableStack();
@@ -57,12 +59,8 @@ export class HostSteps implements Disposable {
     switch (step.step) {
       case "state":
         return this.#surroundings.saveState();
-      case "cgroup": {
-        const fd = this.#surroundings.makeCgroup();
-        // The cgroup's directory stays the driver's.
-        if (step.slot !== null && fd) this.#fds.set(step.slot, fd.n);
-        return;
-      }
+      case "cgroup":
+        return this.#makeCgroup(step.slot);
       case "open":
         return this.#own(step.slot, new Fd(this.#open(step.path)));
       case "fifo":
@@ -84,6 +82,13 @@ export class HostSteps implements Disposable {
       case "seccomp-listener":
         return this.#passListener(step.path, step.metadata);
     }
+  }
+
+  async #makeCgroup(slot: string | null): Promise<void> {
+    const fd = await this.#surroundings.makeCgroup();
+    if (slot === null || !fd) return;
+    this.#fds.set(slot, fd.n);
+    this.hasCgroup = true;
   }
 
   #own(slot: string, fd: Fd): void {

@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import type { Config } from "../../spec/runtime/config.ts";
 import type { Mount } from "../../spec/runtime/mount.ts";
 import type { LinuxNamespace, LinuxNamespaceType } from "../../spec/runtime/namespaces.ts";
+import type { CgroupWrite } from "./plan.ts";
 import type { BundleFacts, HostFacts } from "../host/facts.ts";
 
 /** How the caller wants this container made; defaults are filled. */
@@ -25,7 +26,11 @@ export interface CreateRequest {
   /** Directory on the host that appears as /run/notify in the container. */
   readonly notifyDirectory: string | undefined;
   /** Directory of the cgroup on the host, and whether the process can be born in it. */
-  readonly cgroup: { readonly path: string | undefined; readonly placement: "clone" | "attach" | "none" };
+  readonly cgroup: {
+    readonly path: string | undefined;
+    readonly placement: "clone" | "attach" | "none";
+    readonly writes: readonly CgroupWrite[];
+  };
 }
 
 export class PlanContext {

@@ -68,7 +68,7 @@ export function planCreate(context: PlanContext, seccomp: CompiledSeccomp | unde
   // The fds that the process keeps come first, so that their slots are consecutive.
   for (const fd of request.preserved) before.push({ step: "inherit", slot: `preserved-${fd}`, fd });
   const cgroupSlot = request.cgroup.placement === "clone" ? "cgroup" : null;
-  if (request.cgroup.path !== undefined) before.push({ step: "cgroup", slot: cgroupSlot, path: request.cgroup.path, writes: [] });
+  if (request.cgroup.path !== undefined) before.push({ step: "cgroup", slot: cgroupSlot, path: request.cgroup.path, writes: request.cgroup.writes });
   before.push({ step: "fifo", slot: "start", path: `${request.stateDirectory}/exec.fifo` });
   before.push(...namespaces.before);
   const console = planConsole(context, before);

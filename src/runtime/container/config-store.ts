@@ -1,0 +1,26 @@
+/** The configuration that a container was made from, kept beside its state: the bundle's may change. */
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Config } from "../../spec/runtime/config.ts";
+
+/** Values above 2^53 are bigint in memory, and `{"$bigint": "…"}` in the file, which only we read. */
+function replacer(_key: string, value: unknown): unknown {
+  return typeof value === "bigint" ? { $bigint: String(value) } : value;
+}
+
+function reviver(_key: string, value: unknown): unknown {
+  const text = (value as { $bigint?: string } | null)?.$bigint;
+  return typeof text === "string" ? BigInt(text) : value;
+}
+
+/** Writes it whole, replacing an earlier one. */
+export function writeConfigOf(directory: string, config: Config): void {
+  const temporary = join(directory, `.config.json.${process.pid}`);
+  writeFileSync(temporary, JSON.stringify(config, replacer), { mode: 0o600 });
+  renameSync(temporary, join(directory, "config.json"));
+}
+
+/** Reads it without a schema: we wrote it ourselves. */
+export function readConfigOf(directory: string): Config {
+  return JSON.parse(readFileSync(join(directory, "config.json"), "utf8"), reviver) as Config;
+}

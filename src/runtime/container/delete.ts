@@ -1,0 +1,95 @@
+/** `delete`: everything that create made, gone. @see runtime-spec 1.3 runtime.md#delete */
+import { existsSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { messageOf, type RuntError } from "../../errors.ts";
+import type { Fd } from "../../linux/fd.ts";
+import { flock } from "../../linux/flock.ts";
+import { isAlive } from "../../linux/process.ts";
+import { hasCode } from "../../linux/system-error.ts";
+import type { RuntimeContext } from "../api.ts";
+import { driverOf } from "../cgroup/driver.ts";
+import { killAll } from "../cgroup/kill.ts";
+import { readConfigOf } from "./config-store.ts";
+import { hasOwnPids, signalProcess } from "./kill.ts";
+import { runHooks } from "./runtime-hooks.ts";
+import { checkId, removeState, type StoredState, stateDirectory } from "./state-store.ts";
+import { type Found, findContainer, wrongState } from "./status.ts";
+
+/**
+ * @param options force: kills a running container first, and is content where there is none
+ * @throws {RuntError} NotFound; FailedPrecondition while it runs
+ */
+export async function deleteContainer(context: RuntimeContext, id: string, options: { force: boolean }): Promise<void> {
+  checkId(id, "delete");
+  const directory = stateDirectory(context.root, id);
+  using _lock = await lockIfThere(directory);
+  let found: Found;
+  try {
+    found = findContainer(context.root, id, "delete");
+  } catch (error) {
+    if ((error as RuntError).kind !== "NotFound") throw error;
+    // A create that was killed before its first word about itself.
+    const leftover = existsSync(directory);
+    if (leftover) removeState(context.root, id);
+    if (options.force || leftover) return;
+    throw error;
+  }
+  if (found.status !== "stopped" && found.status !== "created" && !options.force) {
+    throw wrongState("delete", id, `cannot delete container ${id} that is not stopped: ${found.status}`);
+  }
+  await end(found.state);
+  await clear(context, found);
+}
+
+async function lockIfThere(directory: string): Promise<Fd | undefined> {
+  try {
+    return await flock(directory);
+  } catch (error) {
+    if (hasCode(error, "ENOENT", "ENOTDIR")) return undefined;
+    throw error;
+  }
+}
+
+const killTimeoutMs = 10_000;
+
+/** Kills what still runs, and waits until it does not. */
+async function end(state: StoredState): Promise<void> {
+  const { init } = state;
+  if (state.cgroup && (!init || !hasOwnPids(state))) {
+    using driver = driverOf(state.cgroup);
+    if (driver.cgroup) await killAll(driver.cgroup);
+  }
+  if (!init || !signalProcess(init, 9)) return;
+  for (let waited = 0, pause = 1; isAlive(init.pid, init.startTime); waited += pause) {
+    if (waited > killTimeoutMs) throw wrongState("delete", state.id, "container init still running");
+    await sleep(pause);
+    pause = Math.min(pause * 2, 100);
+  }
+}
+
+/** Removes cgroup and state; then nothing but the hooks remembers the container. */
+async function clear(context: RuntimeContext, { directory, state }: Found): Promise<void> {
+  if (state.cgroup) {
+    using driver = driverOf(state.cgroup);
+    await driver.remove();
+  }
+  const config = existsSync(`${directory}/config.json`) ? readConfigOf(directory) : undefined;
+  removeState(context.root, state.id);
+  if (!config || config.hooks.poststop.length === 0) return;
+  try {
+    await runHooks(config, "poststop", state, "stopped", 0);
+  } catch (error) {
+    // The container is gone whatever the hook says; the specification asks for a warning.
+    context.log("warning", messageOf(error));
+  }
+}
+
+/** Undoes a create that failed. Never throws: the failure that brought us here is what counts. */
+export async function undoCreate(context: RuntimeContext, found: Found): Promise<void> {
+  try {
+    await end(found.state);
+    await clear(context, found);
+  } catch (error) {
+    context.log("warning", `container ${found.state.id}: cannot clean up: ${messageOf(error)}`);
+  }
+}
