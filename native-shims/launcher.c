@@ -31,6 +31,11 @@ drop_node_variables (void)
   *kept = NULL;
 }
 
+/* Without the thread that waits for SIGUSR1 to open a debugger: the signal is the container's. With one V8 worker
+ * thread, not one per processor: a foreground run stays for as long as its container. */
+static char *const node_flags[] = { "--disable-sigusr1", "--v8-pool-size=1" };
+enum { NODE_FLAGS = sizeof node_flags / sizeof *node_flags };
+
 int
 main (int argc, char **argv)
 {
@@ -52,11 +57,13 @@ main (int argc, char **argv)
   snprintf (node, sizeof node, "%s/../dist/native/node", self);
   snprintf (program, sizeof program, "%s/../dist/cli/%s.cjs", self, slash + 1);
 
-  char **arguments = malloc ((size_t) (argc + 2) * sizeof *arguments);
+  char **arguments = malloc ((size_t) (argc + 2 + NODE_FLAGS) * sizeof *arguments);
   if (!arguments)
     return fail ("malloc", "arguments");
   int n = 0;
   arguments[n++] = node;
+  for (int i = 0; i < NODE_FLAGS; i++)
+    arguments[n++] = node_flags[i];
   arguments[n++] = program;
   for (int i = 1; i < argc; i++)
     arguments[n++] = argv[i];

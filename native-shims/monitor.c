@@ -56,6 +56,20 @@ go (int socket)
   return write (socket, &byte, 1) == 1;
 }
 
+/* What was opened for init is init's: as long as we hold the fifo's reading end, `start` would see it open,
+ * and a reader of the container's output would never see its end. */
+static void
+let_go (struct shim *s)
+{
+  for (unsigned i = 0; i < s->plan.slots; i++)
+    {
+      close_fd (&s->slot[i]);
+      s->slot[i] = -1;
+    }
+  for (int fd = 0; fd < 3; fd++)
+    close (fd);
+}
+
 int
 attend (struct shim *s)
 {
@@ -68,6 +82,7 @@ attend (struct shim *s)
   bool ready = false;
 
   signal (SIGPIPE, SIG_IGN);
+  let_go (s);
   send_message (s->runtime, MESSAGE_STARTED, s->pid);
   if (run_phase (s, PHASE_PARENT) < 0)
     return give_up (s, &s->failure);

@@ -18,9 +18,14 @@ export function applyWrites(cgroup: Cgroup, writes: readonly ResourceWrite[], fa
 
 /**
  * The same for a cgroup in use: when one write fails, the files written so far get their old content back.
+ * @returns what takes the writes back
  * @throws {RuntError} as `applyWrites`
  */
-export function replaceWrites(cgroup: Cgroup, writes: readonly ResourceWrite[], facts: LimitFacts): void {
+export function replaceWrites(
+  cgroup: Cgroup,
+  writes: readonly ResourceWrite[],
+  facts: LimitFacts,
+): () => void {
   const before = new Map<string, string>();
   for (const { file, otherwise } of writes) {
     for (const name of otherwise ? [file, otherwise.file] : [file]) {
@@ -28,17 +33,21 @@ export function replaceWrites(cgroup: Cgroup, writes: readonly ResourceWrite[], 
       if (text !== undefined) before.set(name, text);
     }
   }
-  let done = 0;
+  const done: ResourceWrite[] = [];
+  const takeBack = (): void => {
+    const touched = done.flatMap((each) => (each.otherwise ? [each.otherwise, each] : [each]));
+    for (const { file, value } of touched.reverse()) restore(cgroup, file, before.get(file), value);
+  };
   try {
     for (const each of writes) {
-      done++;
+      done.push(each);
       writeOne(cgroup, each, facts);
     }
   } catch (error) {
-    const touched = writes.slice(0, done).flatMap((each) => [each, ...(each.otherwise ? [each.otherwise] : [])]);
-    for (const { file, value } of touched.reverse()) restore(cgroup, file, before.get(file), value);
+    takeBack();
     throw error;
   }
+  return takeBack;
 }
 
 function writeOne(cgroup: Cgroup, each: ResourceWrite, facts: LimitFacts): void {
@@ -49,7 +58,8 @@ function writeOne(cgroup: Cgroup, each: ResourceWrite, facts: LimitFacts): void 
       if (!hasCode(error, "ENOENT") || cgroup.controllers().has(controllerOf(each.file))) throw error;
       // Somebody removed and made again a directory above since this process handed its controllers down.
       enableControllersAbove(cgroup);
-      if (!each.noop && !cgroup.controllers().has(controllerOf(each.file))) throw missingController(each, facts);
+      if (!each.noop && !cgroup.controllers().has(controllerOf(each.file)))
+        throw missingController(each, facts);
       writeOrOtherwise(cgroup, each);
     }
   } catch (error) {
@@ -97,7 +107,7 @@ function restore(cgroup: Cgroup, file: string, old: string | undefined, written:
 }
 
 /** What to write so that `file` says `old` again, after `written` was written to it. */
-export function restoringLines(file: string, old: string, written: string): string[] {
+export function restoringLines(_file: string, old: string, written: string): string[] {
   const lines = old.split("\n").filter((line) => line !== "");
   const device = /^(\d+:\d+|\S+) \S*=/.exec(written)?.[1];
   if (device !== undefined) {

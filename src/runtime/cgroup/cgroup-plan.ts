@@ -9,6 +9,7 @@ import type { Hierarchy } from "./hierarchy.ts";
 import type { LimitFacts, ResourceWrite } from "./limits/write.ts";
 import { cgroupPath } from "./path.ts";
 import { ignoredResources, resourceWrites } from "./resource-writes.ts";
+import { withRoundedQuota } from "./systemd/properties.ts";
 import { type ScopeName, scopeName } from "./systemd/scope-name.ts";
 
 /** What `planCgroup` must know of the host. */
@@ -22,7 +23,7 @@ export interface CgroupFacts {
 export interface CgroupPlan {
   readonly manager: CgroupManager;
   readonly rootless: boolean;
-  /** From the mount point; with "disabled" and before systemd has been asked, "". */
+  /** From the mount point; with "disabled" "". Of a user's systemd it is where such a scope usually is. */
   readonly path: string;
   readonly mountPoint: string;
   /** Was a place asked for, or may there be none? */
@@ -49,16 +50,22 @@ export interface CgroupPlan {
  */
 export function planCgroup(
   config: Config,
-  { id, manager, rootless, origin }: { id: string; manager: CgroupManager; rootless: boolean; origin: Origin },
+  {
+    id,
+    manager,
+    rootless,
+    origin,
+  }: { id: string; manager: CgroupManager; rootless: boolean; origin: Origin },
   { hierarchy, controllersAt }: CgroupFacts,
 ): CgroupPlan {
-  const { resources, cgroupsPath = "" } = config.linux;
+  const { cgroupsPath = "" } = config.linux;
+  const resources = manager === "systemd" ? withRoundedQuota(config.linux.resources) : config.linux.resources;
   const scope = manager === "systemd" ? scopeName(cgroupsPath, id, rootless) : undefined;
   const path =
     manager === "disabled"
       ? ""
       : scope
-        ? `${scope.slicePath}/${scope.unit}`
+        ? `${rootless ? hierarchy.userManager : ""}${scope.slicePath}/${scope.unit}`
         : cgroupPath(cgroupsPath, id, hierarchy.own);
   const facts: LimitFacts = { cgroupPath: path, controllers: controllersAt(path), origin };
   const devices = devicePolicy(resources.devices);

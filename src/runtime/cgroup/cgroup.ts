@@ -1,18 +1,11 @@
 /** One cgroup v2 directory: its files, its processes, its children. */
-import { closeSync, constants, openSync, readdirSync, readFileSync, writeSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, writeSync } from "node:fs";
 import { Fd } from "../../linux/fd.ts";
-import {
-  O_PATH,
-  openat2,
-  RESOLVE_BENEATH,
-  RESOLVE_NO_MAGICLINKS,
-  RESOLVE_NO_SYMLINKS,
-  RESOLVE_NO_XDEV,
-} from "../../linux/openat2.ts";
+import { O_PATH } from "../../linux/openat2.ts";
 import { hasCode, SystemError } from "../../linux/system-error.ts";
 import { hierarchyRoot, words } from "./hierarchy.ts";
 
-const resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+const EXDEV = 18;
 
 /**
  * A cgroup by its place. The directory need not exist. Once used, it is held open, so that all reads and
@@ -36,17 +29,10 @@ export class Cgroup implements Disposable {
 
   /**
    * The directory, opened with O_PATH: for CLONE_INTO_CGROUP and bpf(2). It stays this object's to close.
-   * @throws {SystemError} ENOENT; EXDEV, where something is mounted on the way
+   * @throws {SystemError} ENOENT; EXDEV, where some other file system is mounted on it
    */
   get fd(): Fd {
-    if (!this.#fd) {
-      const flags = O_PATH | constants.O_DIRECTORY;
-      try {
-        this.#fd = openat2(hierarchyRoot(this.mountPoint), `.${this.path}`, { flags, resolve });
-      } catch (error) {
-        throw inPlace(error, this.dir);
-      }
-    }
+    this.#fd ??= openBelow(this.mountPoint, this.path);
     return this.#fd;
   }
 
@@ -152,6 +138,23 @@ export class Cgroup implements Disposable {
   #at(file: string): string {
     return `/proc/self/fd/${this.fd.n}/${file}`;
   }
+}
+
+/**
+ * Paths of cgroups have no "..", and cgroup2 has no symbolic links: what is reached from the verified root and
+ * lies on the same file system is a cgroup. This costs a third of what openat2(2) does through FFI.
+ */
+function openBelow(mountPoint: string, path: string): Fd {
+  const root = hierarchyRoot(mountPoint);
+  try {
+    const flags = O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+    const fd = new Fd(openSync(`/proc/self/fd/${root.fd.n}${path}`, flags));
+    if (fstatSync(fd.n).dev === root.device) return fd;
+    fd[Symbol.dispose]();
+  } catch (error) {
+    throw inPlace(error, mountPoint + path);
+  }
+  throw new SystemError("open", EXDEV, { path: mountPoint + path });
 }
 
 function numbers(text: string): number[] {

@@ -7,12 +7,13 @@ import { kernelRefusal } from "./errors.ts";
 import { hierarchy, words } from "./hierarchy.ts";
 import { levels, parentPath } from "./path.ts";
 
-/** How children of a cgroup begin: as "domain", or unusable until they are made threaded. */
-type ChildKind = "domain" | "threaded";
+/** What a cgroup is, as far as it matters to its neighbours: the kernel makes them alike. */
+type Kind = "domain" | "threaded";
 
-/** What the children of a cgroup get. */
+/** What is known of a directory whose children have been made before. */
 interface Ready {
-  readonly kind: ChildKind;
+  /** What its last child was. */
+  readonly kind: Kind;
   readonly controllers: ReadonlySet<string>;
 }
 
@@ -33,7 +34,7 @@ export function createCgroup(cgroup: Cgroup, domainController: string | undefine
   const known = ready.get(parent.dir);
   if (known) {
     try {
-      return makeLeaf(cgroup, known.kind, domainController);
+      return makeLeaf(cgroup, known.kind, domainController).made;
     } catch (error) {
       // Somebody removed the parent since.
       if (!hasCode((error as RuntError).cause, "ENOENT")) throw error;
@@ -42,9 +43,10 @@ export function createCgroup(cgroup: Cgroup, domainController: string | undefine
   }
   const made: Cgroup[] = [];
   try {
-    const children = makeParents(parent, domainController, made);
-    made.push(...makeLeaf(cgroup, children.kind, domainController));
-    ready.set(parent.dir, children);
+    const controllers = makeParents(parent, domainController, made);
+    const leaf = makeLeaf(cgroup, undefined, domainController);
+    made.push(...leaf.made);
+    ready.set(parent.dir, { kind: leaf.kind, controllers });
     return made;
   } catch (error) {
     removeMade(made);
@@ -91,32 +93,39 @@ export function enableControllersAbove(cgroup: Cgroup): void {
   }
 }
 
-function makeParents(parent: Cgroup, domainController: string | undefined, made: Cgroup[]): Ready {
+/** @returns the controllers that the leaf can have */
+function makeParents(
+  parent: Cgroup,
+  domainController: string | undefined,
+  made: Cgroup[],
+): ReadonlySet<string> {
   using root = new Cgroup(parent.mountPoint, "/");
   let controllers = enableControllers(root);
-  let kind: ChildKind = "domain";
   for (const path of parent.path === "/" ? [] : levels(parent.path)) {
     const level = new Cgroup(parent.mountPoint, path);
     try {
       if (makeDirectory(level)) made.push(level);
-      kind = settleType(level, domainController);
+      settleType(level, domainController);
       controllers = enableControllers(level);
     } finally {
       level[Symbol.dispose]();
     }
   }
-  return { kind, controllers };
+  return controllers;
 }
 
-function makeLeaf(cgroup: Cgroup, parentKind: ChildKind, domainController: string | undefined): Made {
+/** @param kind what its neighbours are, where that is known: then there is no need to look */
+function makeLeaf(
+  cgroup: Cgroup,
+  kind: Kind | undefined,
+  domainController: string | undefined,
+): { made: Made; kind: Kind } {
   if (!makeDirectory(cgroup)) {
     refuseInUse(cgroup);
-    settleType(cgroup, domainController);
-    return [];
+    return { made: [], kind: settleType(cgroup, domainController) };
   }
   try {
-    if (parentKind === "threaded") settleType(cgroup, domainController);
-    return [cgroup];
+    return { made: [cgroup], kind: kind === "domain" ? kind : settleType(cgroup, domainController) };
   } catch (error) {
     removeMade([cgroup]);
     throw error;
@@ -131,16 +140,18 @@ function makeDirectory(cgroup: Cgroup): boolean {
   } catch (error) {
     // A read-only file system says so even for what exists.
     if (hasCode(error, "EEXIST") || (hasCode(error, "EROFS") && cgroup.exists())) return false;
-    throw kernelRefusal(error, `cannot make cgroup ${cgroup.path}`, { operation: "create", path: cgroup.dir });
+    throw kernelRefusal(error, `cannot make cgroup ${cgroup.path}`, {
+      operation: "create",
+      path: cgroup.dir,
+    });
   }
 }
 
 /**
- * Below a threaded cgroup, or a domain with threaded children and processes, a cgroup begins as "domain
+ * Below a threaded cgroup, or one with processes and threaded controllers, a cgroup begins as "domain
  * invalid". It can be made threaded, which memory and I/O limits rule out.
- * @returns how its own children will begin
  */
-function settleType(cgroup: Cgroup, domainController: string | undefined): ChildKind {
+function settleType(cgroup: Cgroup, domainController: string | undefined): Kind {
   const type = cgroup.readIfAny("cgroup.type")?.trim() ?? "domain";
   if (type === "domain") return "domain";
   if (domainController) {
@@ -184,11 +195,16 @@ function enableControllers(cgroup: Cgroup): ReadonlySet<string> {
   return available;
 }
 
-function refuseInUse(cgroup: Cgroup): void {
+/** @throws {RuntError} FailedPrecondition for a cgroup that has processes or is frozen */
+export function refuseInUse(cgroup: Cgroup): void {
   const site = { operation: "create", path: cgroup.dir };
   if (cgroup.populated()) {
     const n = cgroup.processes().length;
-    throw new RuntError("FailedPrecondition", `container's cgroup is not empty: ${n} process(es) found`, site);
+    throw new RuntError(
+      "FailedPrecondition",
+      `container's cgroup is not empty: ${n} process(es) found`,
+      site,
+    );
   }
   if (cgroup.readIfAny("cgroup.freeze")?.trim() === "1") {
     throw new RuntError("FailedPrecondition", "container's cgroup unexpectedly frozen", site);

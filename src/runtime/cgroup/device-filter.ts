@@ -11,10 +11,9 @@ import {
 } from "../../linux/bpf.ts";
 import type { Fd } from "../../linux/fd.ts";
 import { hasCode } from "../../linux/system-error.ts";
-import type { LinuxDeviceCgroup } from "../../spec/runtime/resources.ts";
 import type { Cgroup } from "./cgroup.ts";
 import { deviceProgram } from "./device-program.ts";
-import { allowsEverything, devicePolicy } from "./device-rules.ts";
+import { allowsEverything, type DevicePolicy } from "./device-rules.ts";
 import { kernelRefusal } from "./errors.ts";
 
 /** Whose devices, and whether it matters much. */
@@ -27,22 +26,20 @@ export interface DeviceFilterOptions {
 }
 
 /**
- * Allows `devices` (and what every container may use) in `cgroup` and denies the rest, in place of an earlier
- * policy: the new program is attached before the old one goes, so that there is no moment without either.
+ * Puts `policy` into force in `cgroup`, in place of an earlier one: the new program is attached before the old one goes, so that there is no moment without either.
  *
  * @returns whether the cgroup has a program now; a policy that allows everything needs none
  * @throws {RuntError} PermissionDenied without CAP_BPF, unless there is a user namespace around us: there a
  *   device node cannot be opened whatever the cgroup says, because the kernel honours none on its mounts
  */
-export function setDevicePolicy(
+export function applyDevicePolicy(
   cgroup: Cgroup,
-  devices: readonly LinuxDeviceCgroup[],
+  policy: DevicePolicy,
   { operation, rootless, fresh }: DeviceFilterOptions,
 ): boolean {
   try {
-    const policy = devicePolicy(devices);
     if (!allowsEverything(policy)) {
-      replacePrograms(cgroup, loaded(deviceProgram(policy)), fresh);
+      replacePrograms(cgroup, loaded(policy), fresh);
       return true;
     }
     if (!fresh) withAttached(cgroup, (old) => detachAll(cgroup, old));
@@ -61,12 +58,15 @@ export function devicePrograms(cgroup: Cgroup): number[] {
 
 function replacePrograms(cgroup: Cgroup, program: Fd, fresh: boolean): void {
   const target = cgroup.fd;
-  if (fresh) return bpfProgAttach(target, program, BPF_CGROUP_DEVICE);
-  withAttached(cgroup, (old) => {
-    const [only] = old;
-    if (only && old.length === 1) return bpfProgAttach(target, program, BPF_CGROUP_DEVICE, only);
+  if (fresh) {
     bpfProgAttach(target, program, BPF_CGROUP_DEVICE);
-    detachAll(cgroup, old);
+    return;
+  }
+  withAttached(cgroup, (old) => {
+    const [first, ...more] = old;
+    const only = more.length === 0 ? first : undefined;
+    bpfProgAttach(target, program, BPF_CGROUP_DEVICE, only);
+    if (!only) detachAll(cgroup, old);
   });
 }
 
@@ -90,21 +90,21 @@ function withAttached(cgroup: Cgroup, use: (programs: readonly Fd[]) => void): v
 }
 
 /** The verifier takes longer than all the rest: programs are kept, since most containers have the same one. */
-const cache = new Map<string, Fd>();
-const cacheSize = 8;
+const programs = new Map<DevicePolicy, Fd>();
+const kept = 8;
 
 /** The program as an fd that stays the cache's to close. */
-function loaded(instructions: Uint8Array<ArrayBuffer>): Fd {
-  const key = Buffer.from(instructions.buffer).toString("latin1");
-  const known = cache.get(key);
+function loaded(policy: DevicePolicy): Fd {
+  const known = programs.get(policy);
   if (known) return known;
+  const instructions = deviceProgram(policy);
   const program = bpfProgLoad({ type: BPF_PROG_TYPE_CGROUP_DEVICE, instructions, name: "runt_devices" });
-  for (const [oldKey, old] of cache) {
-    if (cache.size < cacheSize) break;
+  for (const [oldPolicy, old] of programs) {
+    if (programs.size < kept) break;
     old[Symbol.dispose]();
-    cache.delete(oldKey);
+    programs.delete(oldPolicy);
   }
-  cache.set(key, program);
+  programs.set(policy, program);
   return program;
 }
 

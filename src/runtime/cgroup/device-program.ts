@@ -34,7 +34,12 @@ interface Instruction {
   readonly value?: number;
 }
 
-const load = (to: number, offset: number): Instruction => ({ code: BPF_LDX_MEM_W, to, from: context, offset });
+const load = (to: number, offset: number): Instruction => ({
+  code: BPF_LDX_MEM_W,
+  to,
+  from: context,
+  offset,
+});
 const answer = (allow: boolean): Instruction[] => [
   { code: BPF_ALU64_MOV_K, to: result, value: allow ? 1 : 0 },
   { code: BPF_EXIT, to: 0 },

@@ -49,6 +49,21 @@ const always: readonly LinuxDeviceCgroup[] = [
  * starts all over, whatever else it says; before the first rule everything is denied.
  */
 export function devicePolicy(devices: readonly LinuxDeviceCgroup[]): DevicePolicy {
+  const key = JSON.stringify(devices);
+  let policy = policies.get(key);
+  if (!policy) {
+    policy = computePolicy(devices);
+    if (policies.size >= kept) policies.clear();
+    policies.set(key, policy);
+  }
+  return policy;
+}
+
+/** Most containers have the same list; the same object then leads to the same loaded program. */
+const policies = new Map<string, DevicePolicy>();
+const kept = 16;
+
+function computePolicy(devices: readonly LinuxDeviceCgroup[]): DevicePolicy {
   const list = [...devices, ...always];
   const restart = list.findLastIndex((rule) => rule.type === "a");
   const allowByDefault = list[restart]?.allow ?? false;

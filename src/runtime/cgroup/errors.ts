@@ -21,5 +21,10 @@ export function kernelRefusal(error: unknown, what: string, site: ErrorSite): Ru
     return new RuntError("Internal", `${what}: ${(error as Error).message}`, site, error);
   }
   const known = syscall === undefined ? { code } : { code, syscall };
-  return new RuntError(kinds[code] ?? "Internal", `${what}: ${errnoText(-errno)}`, { ...known, ...site }, error);
+  return new RuntError(
+    kinds[code] ?? "Internal",
+    `${what}: ${errnoText(-errno)}`,
+    { ...known, ...site },
+    error,
+  );
 }

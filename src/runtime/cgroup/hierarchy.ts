@@ -2,9 +2,9 @@
  * Where cgroup v2 is on this machine. On a unified host it is mounted at /sys/fs/cgroup; on a hybrid one the
  * v1 controllers are there, and cgroup2 lies beside them with what v1 has left over.
  */
-import { readFileSync } from "node:fs";
+import { fstatSync, readFileSync } from "node:fs";
 import { RuntError } from "../../errors.ts";
-import { Fd } from "../../linux/fd.ts";
+import type { Fd } from "../../linux/fd.ts";
 import { type MountInfo, readMountInfo } from "../../linux/mountinfo.ts";
 import { AT_FDCWD, O_PATH, openat2, RESOLVE_NO_SYMLINKS } from "../../linux/openat2.ts";
 import { CGROUP2_SUPER_MAGIC, fsMagic } from "../../linux/statfs.ts";
@@ -15,6 +15,8 @@ export interface Hierarchy {
   readonly mountPoint: string;
   /** The cgroup of this process: a path from the mount point, "/" at least. */
   readonly own: string;
+  /** Where the systemd manager of this user has its cgroups, if there is one. */
+  readonly userManager: string;
   /** What can be enabled at the mount point: "memory", "pids", … Empty on a typical hybrid host. */
   readonly controllers: ReadonlySet<string>;
 }
@@ -38,9 +40,11 @@ function measure(): Hierarchy {
       hint: "mount -t cgroup2 none /sys/fs/cgroup, or boot with systemd.unified_cgroup_hierarchy=1",
     });
   }
+  const own = ownPath(readFileSync("/proc/self/cgroup", "utf8"), mount.root);
   return {
     mountPoint: mount.mountPoint,
-    own: ownPath(readFileSync("/proc/self/cgroup", "utf8"), mount.root),
+    own,
+    userManager: userManagerPath(own, process.getuid?.() ?? 0),
     controllers: words(readFileSync(`${mount.mountPoint}/cgroup.controllers`, "utf8")),
   };
 }
@@ -72,29 +76,43 @@ export function ownPath(text: string, mountRoot: string): string {
   return path.startsWith(`${mountRoot}/`) ? path.slice(mountRoot.length) : "/";
 }
 
+/** Whoever runs below a user's manager has it in the path; for others it is where systemd puts it by default. */
+export function userManagerPath(own: string, uid: number): string {
+  const above = /^.*\/user@\d+\.service(?=\/|$)/.exec(own)?.[0];
+  return above ?? `/user.slice/user-${uid}.slice/user@${uid}.service`;
+}
+
 /** The words of a kernel file such as cgroup.controllers. */
 export function words(text: string): Set<string> {
   return new Set(text.split(/\s+/).filter((word) => word !== ""));
 }
 
-const roots = new Map<string, Fd>();
+/** A mount point of cgroup2, held open. */
+export interface HierarchyRoot {
+  readonly fd: Fd;
+  /** `st_dev` of everything in it. */
+  readonly device: number;
+}
+
+const roots = new Map<string, HierarchyRoot>();
 
 /**
  * The mount point itself, opened once per process and checked to be cgroup2: nothing of ours writes to a
  * cgroup that was not reached from it. Not the caller's to close.
  * @throws {RuntError} FailedPrecondition where something else is mounted there
  */
-export function hierarchyRoot(mountPoint: string): Fd {
+export function hierarchyRoot(mountPoint: string): HierarchyRoot {
   const known = roots.get(mountPoint);
   if (known) return known;
-  const root = openat2(AT_FDCWD, mountPoint, { flags: O_PATH, resolve: RESOLVE_NO_SYMLINKS });
-  if (fsMagic(root) !== CGROUP2_SUPER_MAGIC) {
-    root[Symbol.dispose]();
+  const fd = openat2(AT_FDCWD, mountPoint, { flags: O_PATH, resolve: RESOLVE_NO_SYMLINKS });
+  if (fsMagic(fd) !== CGROUP2_SUPER_MAGIC) {
+    fd[Symbol.dispose]();
     throw new RuntError("FailedPrecondition", `${mountPoint} is not a cgroup2 file system`, {
       operation: "create",
       path: mountPoint,
     });
   }
+  const root = { fd, device: fstatSync(fd.n).dev };
   roots.set(mountPoint, root);
   return root;
 }

@@ -20,7 +20,8 @@ export function cgroupPath(cgroupsPath: string, id: string, own: string): string
   const wanted = cgroupsPath === "" ? id : cgroupsPath;
   const names = wanted.split("/").filter((name) => name !== "" && name !== ".");
   if (names.includes("..")) throw refuse('must be without ".."');
-  if (names.some((name) => Buffer.byteLength(name) > 255)) throw refuse("a name in it is longer than 255 bytes");
+  if (names.some((name) => Buffer.byteLength(name) > 255))
+    throw refuse("a name in it is longer than 255 bytes");
   if (/[\n\0]/.test(wanted)) throw refuse("must be one line without NUL bytes");
   // Killing or freezing such a container would mean the whole machine.
   if (names.length === 0) throw refuse("must not be the root of the hierarchy");

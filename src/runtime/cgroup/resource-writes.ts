@@ -45,7 +45,10 @@ function isAvailable({ file }: ResourceWrite, controllers: ReadonlySet<string>):
 }
 
 /** The error for a limit that nothing here could enforce. */
-export function missingController({ file, from }: ResourceWrite, { cgroupPath, origin }: LimitFacts): RuntError {
+export function missingController(
+  { file, from }: ResourceWrite,
+  { cgroupPath, origin }: LimitFacts,
+): RuntError {
   const subject = `${origin.where}: ${formatPath(from)}`;
   const controller = controllerOf(file);
   return new RuntError(

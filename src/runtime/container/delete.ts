@@ -84,6 +84,12 @@ async function clear(context: RuntimeContext, { directory, state }: Found): Prom
   }
 }
 
+/** `delete` for a container whose init has ended and was reaped by us: there is nothing to find out any more. */
+export async function removeStopped(context: RuntimeContext, found: Found): Promise<void> {
+  await end(found.state);
+  await clear(context, found);
+}
+
 /** Undoes a create that failed. Never throws: the failure that brought us here is what counts. */
 export async function undoCreate(context: RuntimeContext, found: Found): Promise<void> {
   try {

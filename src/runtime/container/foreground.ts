@@ -3,7 +3,7 @@ import { constants } from "node:os";
 import { ReadStream } from "node:tty";
 import { Fd } from "../../linux/fd.ts";
 import { MSG_DONTWAIT, receiveFd, SOCK_STREAM, socketpair } from "../../linux/socket.ts";
-import { setWindowSize } from "../../linux/terminal.ts";
+import { clearOnlcr, setWindowSize } from "../../linux/terminal.ts";
 
 /** Not passed on: what cannot be caught, what tells of our own children, and what the terminal handling takes. */
 const kept = new Set(["SIGKILL", "SIGSTOP", "SIGCHLD", "SIGURG", "SIGWINCH", "SIGPROF"]);
@@ -40,6 +40,7 @@ export class TerminalBridge implements Disposable {
   connect(): void {
     const master = receiveFd(this.#receiveEnd, MSG_DONTWAIT);
     const fd = master.release();
+    if (process.stdout.isTTY) clearOnlcr(fd);
     const terminal = new ReadStream(fd);
     this.#stack.defer(() => terminal.destroy());
     const { stdin, stdout } = process;

@@ -35,8 +35,8 @@ export async function runContainer(
     return undefined;
   }
   using _signals = forwardSignals((signal) => signalProcess(created.found.state.init, signal));
-  bridge?.connect();
   try {
+    bridge?.connect();
     await startOrDelete(context, id, created);
     const status = await created.launched.exited();
     await bridge?.drained();

@@ -59,7 +59,7 @@ export function assemble(root: Node): Uint8Array {
 export function tooLong(instructions: number): RuntError {
   return new RuntError(
     "InvalidArgument",
-    `seccomp: the filter needs ${instructions} instructions, and the kernel takes ${BPF_MAXINSNS}`,
+    `seccomp: the filter needs at least ${instructions} instructions, and the kernel takes ${BPF_MAXINSNS}`,
     { operation: "create", subject: "config.json: linux.seccomp", hint: "use fewer rules with arguments" },
   );
 }

@@ -17,7 +17,7 @@ import { assemble } from "./assemble.ts";
 import { BPF, SECCOMP_FILTER_FLAG_NEW_LISTENER, SeccompData } from "./bpf.ts";
 import { dispatch, type Outcomes } from "./dispatch.ts";
 import { Graph, type Node } from "./graph.ts";
-import { type ArchRules, namedRules, returnValue, rulesOf } from "./rules.ts";
+import { type ArchRules, type RuleEntry, returnValue, ruleEntries, rulesOf } from "./rules.ts";
 
 const ENOSYS = 38;
 
@@ -55,10 +55,10 @@ export function compileSeccomp(profile: LinuxSeccomp, host: SeccompHost): Compil
   checkNotify(profile, listener);
   const flags = flagsOf(profile, host, listener);
 
-  const named = namedRules(profile);
+  const entries = ruleEntries(profile);
   const defaultRet = returnValue(profile.defaultAction, profile.defaultErrnoRet);
   const { archs, foreign } = archsFor(host.arch, profile.architectures ?? []);
-  const rules = archs.map((arch) => rulesOf(arch, named, defaultRet));
+  const rules = archs.map((arch) => rulesOf(arch, entries, defaultRet));
   const outcomes: Outcomes = {
     default: defaultRet,
     newer: permissive.includes(profile.defaultAction) ? undefined : returnValue("SCMP_ACT_ERRNO", ENOSYS),
@@ -72,7 +72,7 @@ export function compileSeccomp(profile: LinuxSeccomp, host: SeccompHost): Compil
     listener,
     warnings: [
       ...foreign.map((arch) => `seccomp: ${arch} is ignored: a kernel for ${host.arch} does not run it`),
-      ...unknownNames(rules, named),
+      ...unknownNames(rules, entries),
     ],
   };
 }
@@ -120,10 +120,11 @@ function flagsOf(profile: LinuxSeccomp, host: SeccompHost, listener: boolean): n
 }
 
 /** Names in no table of the listed architectures: calls of other machines, of newer kernels, or misspelt ones. */
-function unknownNames(rules: readonly ArchRules[], named: readonly { readonly name: string }[]): string[] {
-  const unknown = new Set(
-    named.map((rule) => rule.name).filter((name) => !rules.some((r) => r.names.has(name))),
-  );
+function unknownNames(rules: readonly ArchRules[], entries: readonly RuleEntry[]): string[] {
+  const unknown = new Set<string>();
+  for (const { names } of entries) {
+    for (const name of names) if (!rules.some((r) => r.names.has(name))) unknown.add(name);
+  }
   return unknown.size === 0 ? [] : [`seccomp: ignored system calls unknown here: ${[...unknown].join(", ")}`];
 }
 

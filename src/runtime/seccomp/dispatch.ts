@@ -6,7 +6,7 @@ import { ARM_PRIVATE_BASE, X32_SYSCALL_BIT } from "./archs.ts";
 import { argumentCode } from "./argument-code.ts";
 import { BPF } from "./bpf.ts";
 import type { Graph, Node } from "./graph.ts";
-import type { ArchRules } from "./rules.ts";
+import type { ArchRules, Rule } from "./rules.ts";
 import { decide } from "./word-tests.ts";
 
 /** What the parts of the number line outside the rules return. */
@@ -44,25 +44,43 @@ function piecesOf(graph: Graph, { arch, byNumber, newest }: ArchRules, outcomes:
   // ARM's own calls stand far above the table that grows.
   const tableEnd = arch.table === "arm" ? ARM_PRIVATE_BASE : LAST_NUMBER + 1;
   const firstNewer = newest === undefined || outcomes.newer === undefined ? tableEnd : newest + 1;
-
-  const nodeFor = (number: number): Node => {
-    const rules = byNumber.get(number);
-    // Most rules are for a call whatever its arguments: not worth the longer way.
-    if (rules?.[0]?.conditions.length === 0) return graph.ret(rules[0].ret);
-    if (rules) return argumentCode(graph, decide(rules, outcomes.default, arch.argBits));
-    const newer = number >= firstNewer && number < tableEnd;
-    return graph.ret(newer ? outcomes.newer! : outcomes.default);
-  };
-  const starts = new Set([0, firstNewer, tableEnd]);
-  for (const number of byNumber.keys()) starts.add(number).add(number + 1);
-  starts.delete(LAST_NUMBER + 1);
+  const byDefault = graph.ret(outcomes.default);
+  const newer = graph.ret(outcomes.newer ?? outcomes.default);
 
   const pieces: Piece[] = [];
-  for (const start of Float64Array.from(starts).sort()) {
-    const node = nodeFor(start);
-    if (pieces.at(-1)?.node !== node) pieces.push({ start, node });
+  let last: Node | undefined;
+  const put = (start: number, node: Node): void => {
+    if (node !== last) pieces.push({ start, node });
+    last = node;
+  };
+  /** No rules from `start` up to `end`. */
+  const gap = (start: number, end: number): void => {
+    if (start < firstNewer) put(start, byDefault);
+    if (end > firstNewer && Math.max(start, firstNewer) < tableEnd) put(Math.max(start, firstNewer), newer);
+    if (end > tableEnd) put(Math.max(start, tableEnd), byDefault);
+  };
+
+  let next = 0;
+  let rules: readonly Rule[] | undefined;
+  let node = byDefault;
+  for (const number of Float64Array.from(byNumber.keys()).sort()) {
+    if (number > next) gap(next, number);
+    // Neighbours mostly share one list of rules.
+    if (byNumber.get(number) !== rules) {
+      rules = byNumber.get(number)!;
+      node = ruleNode(graph, rules, outcomes.default, arch.argBits);
+    }
+    put(number, node);
+    next = number + 1;
   }
+  gap(next, LAST_NUMBER + 1);
   return pieces;
+}
+
+function ruleNode(graph: Graph, rules: readonly Rule[], defaultRet: number, argBits: 32 | 64): Node {
+  // Most rules are for a call whatever its arguments: not worth the longer way.
+  if (rules[0]?.conditions.length === 0) return graph.ret(rules[0].ret);
+  return argumentCode(graph, decide(rules, defaultRet, argBits));
 }
 
 /**

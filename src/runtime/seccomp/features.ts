@@ -4,11 +4,11 @@ import { Arch, SeccompAction, SeccompFlag, SeccompOperator } from "../../spec/ru
 /** `linux.seccomp` of the features document. */
 export interface SeccompFeatures {
   readonly enabled: true;
-  readonly actions: readonly string[];
-  readonly operators: readonly string[];
-  readonly archs: readonly string[];
-  readonly knownFlags: readonly string[];
-  readonly supportedFlags: readonly string[];
+  readonly actions: string[];
+  readonly operators: string[];
+  readonly archs: string[];
+  readonly knownFlags: string[];
+  readonly supportedFlags: string[];
 }
 
 /**
@@ -22,6 +22,6 @@ export function seccompFeatures(supportedFlags: readonly SeccompFlag[]): Seccomp
     operators: Object.keys(SeccompOperator).sort(),
     archs: Object.keys(Arch).sort(),
     knownFlags: Object.keys(SeccompFlag),
-    supportedFlags,
+    supportedFlags: [...supportedFlags],
   };
 }

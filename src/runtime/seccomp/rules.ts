@@ -30,13 +30,13 @@ export interface Rule {
   readonly ret: number;
 }
 
-/** One name of one entry of `syscalls`. */
-export interface NamedRule {
-  readonly name: string;
+/** One entry of `syscalls`, or one of the alternatives that it stands for. */
+export interface RuleEntry {
+  readonly names: readonly string[];
   readonly args: readonly LinuxSeccompArg[];
   readonly ret: number;
-  /** Index of the entry, for messages. */
-  readonly entry: number;
+  /** Where it is in `syscalls`, for messages. */
+  readonly index: number;
 }
 
 /** The rules of one architecture. */
@@ -57,15 +57,15 @@ export function returnValue(action: SeccompAction, errnoRet: number | undefined)
 }
 
 /**
- * The profile's rules one name at a time. When an entry tests one argument twice, each test is a rule of its own,
- * as runc has always read it.
+ * The entries of a profile. One that tests an argument twice becomes as many as it has tests, as runc has always
+ * read it.
  */
-export function namedRules(profile: LinuxSeccomp): NamedRule[] {
-  return (profile.syscalls ?? []).flatMap(({ names, action, errnoRet, args = [] }, entry) => {
+export function ruleEntries(profile: LinuxSeccomp): RuleEntry[] {
+  return (profile.syscalls ?? []).flatMap(({ names, action, errnoRet, args = [] }, index) => {
     const ret = returnValue(action, errnoRet);
     const repeated = new Set(args.map((arg) => arg.index)).size < args.length;
     const alternatives = repeated ? args.map((arg) => [arg]) : [args];
-    return names.flatMap((name) => alternatives.map((args) => ({ name, args, ret, entry })));
+    return alternatives.map((args) => ({ names, args, ret, index }));
   });
 }
 
@@ -75,38 +75,43 @@ export function namedRules(profile: LinuxSeccomp): NamedRule[] {
  *
  * @throws {RuntError} InvalidArgument when two entries have the same conditions and different actions.
  */
-export function rulesOf(arch: ArchFacts, rules: readonly NamedRule[], defaultRet: number): ArchRules {
+export function rulesOf(arch: ArchFacts, entries: readonly RuleEntry[], defaultRet: number): ArchRules {
   const numbers = syscallNumbers(arch.table);
   const byNumber = new RulesByNumber();
-  let newest: number | undefined;
-  for (const { name, args, ret, entry } of rules) {
-    const number = numbers.get(name);
-    const via = arch.multiplexed ? multiplexed.get(name) : undefined;
-    const viaNumber = via && numbers.get(via.via)!;
-    const highest = Math.max(number ?? -1, viaNumber ?? -1);
-    if (highest > (newest ?? -1) && highest < ARM_PRIVATE_BASE) newest = highest;
-    if (ret === defaultRet) continue;
+  let newest = -1;
+  for (const { names, args, ret, index } of entries) {
+    const redundant = ret === defaultRet;
     const conditions = conditionsOf(arch, args);
-    if (via !== undefined) {
-      const isThisCall: Condition = { index: 0, op: "SCMP_CMP_EQ", mask: mask32, datum: BigInt(via.call) };
+    for (const name of names) {
+      const number = numbers.get(name);
+      if (number !== undefined) {
+        if (number > newest && number < ARM_PRIVATE_BASE) newest = number;
+        if (!redundant && byNumber.add(number + arch.bit, conditions, ret) === "conflict") {
+          throw contradiction(name, index);
+        }
+      }
+      const via = arch.multiplexed ? multiplexed.get(name) : undefined;
+      if (via === undefined) continue;
+      const viaNumber = numbers.get(via.via)!;
+      if (viaNumber > newest) newest = viaNumber;
       // The arguments lie in memory, where a filter cannot look: the first one tells which call it is, and rules
       // that differ in nothing else collapse into the first of them.
-      byNumber.add(viaNumber!, [isThisCall, ...conditions.filter((c) => c.index !== 0)], ret);
-    }
-    if (number !== undefined && byNumber.add(number + arch.bit, conditions, ret) === "conflict") {
-      throw new RuntError(
-        "InvalidArgument",
-        `seccomp: two rules for ${name} have the same conditions and different actions`,
-        { operation: "create", subject: `config.json: linux.seccomp.syscalls[${entry}]` },
-      );
+      const isThisCall: Condition = { index: 0, op: "SCMP_CMP_EQ", mask: mask32, datum: BigInt(via.call) };
+      if (!redundant) byNumber.add(viaNumber, [isThisCall, ...conditions.filter((c) => c.index !== 0)], ret);
     }
   }
   return {
     arch,
     byNumber: byNumber.inOrder(),
-    newest: newest === undefined ? undefined : newest + arch.bit,
+    newest: newest < 0 ? undefined : newest + arch.bit,
     names: { has: (name) => numbers.has(name) || (arch.multiplexed && multiplexed.has(name)) },
   };
+}
+
+function contradiction(name: string, index: number): RuntError {
+  const what = `seccomp: two rules for ${name} have the same conditions and different actions`;
+  const subject = `config.json: linux.seccomp.syscalls[${index}]`;
+  return new RuntError("InvalidArgument", what, { operation: "create", subject });
 }
 
 const mask32 = 2n ** 32n - 1n;
@@ -114,7 +119,6 @@ const mask64 = 2n ** 64n - 1n;
 
 /** The arguments as conditions by ascending index, without those that always hold. */
 function conditionsOf(arch: ArchFacts, args: readonly LinuxSeccompArg[]): Condition[] {
-  if (args.length === 0) return [];
   const width = arch.argBits === 64 ? mask64 : mask32;
   return args
     .map(({ index, op, value, valueTwo = 0 }) => {
@@ -128,13 +132,15 @@ function conditionsOf(arch: ArchFacts, args: readonly LinuxSeccompArg[]): Condit
 
 /** An unconditional rule outweighs all others of its number; of two the first one counts. */
 class RulesByNumber {
-  readonly #always = new Map<number, number>();
+  readonly #always = new Map<number, readonly Rule[]>();
   readonly #trees = new Map<number, RuleTree>();
+  /** One list for each action, so that it is quickly seen which numbers are treated alike. */
+  readonly #listOf = new Map<number, readonly Rule[]>();
 
   add(number: number, conditions: readonly Condition[], ret: number): "added" | "shadowed" | "conflict" {
     if (this.#always.has(number)) return "shadowed";
     if (conditions.length === 0) {
-      this.#always.set(number, ret);
+      this.#always.set(number, this.#unconditional(ret));
       this.#trees.delete(number);
       return "added";
     }
@@ -146,19 +152,19 @@ class RulesByNumber {
     return tree.add(conditions, ret);
   }
 
-  inOrder(): Map<number, readonly Rule[]> {
-    const all = new Map<number, readonly Rule[]>();
-    const always = new Map<number, readonly Rule[]>();
-    for (const [number, ret] of this.#always) {
-      let rules = always.get(ret);
-      if (!rules) {
-        rules = [{ conditions: [], ret }];
-        always.set(ret, rules);
-      }
-      all.set(number, rules);
+  inOrder(): ReadonlyMap<number, readonly Rule[]> {
+    for (const [number, tree] of this.#trees) this.#always.set(number, tree.inOrder());
+    this.#trees.clear();
+    return this.#always;
+  }
+
+  #unconditional(ret: number): readonly Rule[] {
+    let rules = this.#listOf.get(ret);
+    if (!rules) {
+      rules = [{ conditions: [], ret }];
+      this.#listOf.set(ret, rules);
     }
-    for (const [number, tree] of this.#trees) all.set(number, tree.inOrder());
-    return all;
+    return rules;
   }
 }
 

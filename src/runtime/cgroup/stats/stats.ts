@@ -49,7 +49,9 @@ export function statsJson(value: unknown): string {
 
 /** The properties that are neither zero nor absent. */
 function nonZero<T extends Record<string, Count | undefined>>(values: T): { [K in keyof T]?: Count } {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value)) as { [K in keyof T]?: Count };
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value)) as {
+    [K in keyof T]?: Count;
+  };
 }
 
 function withPressure<T extends object>(stats: T, cgroup: Cgroup, file: string): T {
@@ -175,7 +177,10 @@ function hugetlbStats(cgroup: Cgroup): Record<string, HugetlbStats> {
     const file = `hugetlb.${size}`;
     const current = cgroup.readIfAny(`${file}.rsvd.current`) ?? cgroup.readIfAny(`${file}.current`);
     if (current === undefined) continue;
-    stats[size] = { ...nonZero({ usage: count(current) }), failcnt: cgroup.field(`${file}.events`, "max") ?? 0 };
+    stats[size] = {
+      ...nonZero({ usage: count(current) }),
+      failcnt: cgroup.field(`${file}.events`, "max") ?? 0,
+    };
   }
   return stats;
 }

@@ -1,0 +1,105 @@
+/** The options before the command, and the surroundings that they describe. */
+import { chmodSync, mkdirSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { RuntError } from "../errors.ts";
+import type { CgroupManager, RuntimeContext } from "../runtime/api.ts";
+import { parseBool } from "./go-flags.ts";
+import type { Level, LogOptions } from "./log.ts";
+import type { OptionSpecs, OptionValues } from "./option.ts";
+
+const invalid = (what: string) => new RuntError("InvalidArgument", what, { operation: "options" });
+
+/** runc's global options, and crun's `--cgroup-manager` and `--log-level`. */
+export const runtimeOptions = {
+  root: {
+    type: "string",
+    value: "dir",
+    summary: "where the state of containers is kept (default /run/runt)",
+  },
+  log: { type: "string", value: "file", summary: "append messages to this file (default /dev/stderr)" },
+  logFormat: {
+    type: "choice",
+    value: "format",
+    choices: ["text", "json"],
+    default: "text",
+    summary: "how messages are written",
+    otherwise: (word) => `invalid log-format: ${word}`,
+  },
+  logLevel: {
+    type: "choice",
+    value: "level",
+    choices: ["error", "warning", "info", "debug"],
+    default: "info",
+    summary: "the least grave message that is written",
+    otherwise: (word) => `invalid log-level: ${word}`,
+  },
+  debug: { type: "boolean", summary: "the same as --log-level debug" },
+  cgroupManager: {
+    type: "choice",
+    value: "manager",
+    choices: ["cgroupfs", "systemd", "disabled"],
+    default: "cgroupfs",
+    summary: "who makes and keeps cgroups",
+    otherwise: (word) => `invalid cgroup-manager: ${word}`,
+  },
+  systemdCgroup: {
+    type: "boolean",
+    summary: "the same as --cgroup-manager systemd; cgroupsPath is then slice:prefix:name",
+  },
+  rootless: {
+    type: "string",
+    value: "when",
+    default: "auto",
+    summary: "leave out what only root may do with cgroups: true, false, auto",
+  },
+  criu: { type: "string", value: "path", summary: "ignored", hidden: true },
+} as const satisfies OptionSpecs;
+
+export type RuntimeOptionValues = OptionValues<typeof runtimeOptions>;
+
+/** Where messages go, before anything else can fail. */
+export function logOptions(values: RuntimeOptionValues): LogOptions {
+  const level: Level = values.debug ? "debug" : values.logLevel;
+  return { format: values.logFormat, level, ...(values.log && { path: values.log }) };
+}
+
+/**
+ * The surroundings of the runtime's verbs. Makes the state directory of an ordinary user, as nobody else does.
+ * @throws {RuntError} InvalidArgument
+ */
+export function runtimeContext(
+  values: RuntimeOptionValues,
+  log: RuntimeContext["log"],
+): RuntimeContext & { readonly rootIsDefault: boolean } {
+  const manager: CgroupManager = values.systemdCgroup ? "systemd" : values.cgroupManager;
+  return { ...stateRoot(values.root), cgroupManager: manager, rootless: rootless(values.rootless), log };
+}
+
+function rootless(text: string): boolean | "auto" {
+  if (text === "auto") return "auto";
+  const value = parseBool(text);
+  if (value === undefined) throw invalid(`invalid value for --rootless: ${text} (true, false or auto)`);
+  return value;
+}
+
+function stateRoot(given: string | undefined): { readonly root: string; readonly rootIsDefault: boolean } {
+  if (given) {
+    const root = resolve(given);
+    if (root === "/") throw invalid("--root must not be /");
+    return { root, rootIsDefault: false };
+  }
+  const runtimeDir = process.env.XDG_RUNTIME_DIR;
+  if (!runtimeDir || !isOrdinaryUser()) return { root: "/run/runt", rootIsDefault: true };
+  const root = join(runtimeDir, "runt");
+  mkdirSync(root, { recursive: true, mode: 0o700 });
+  // The sticky bit keeps tmpfiles cleaners away. @see XDG base directory specification
+  chmodSync(root, 0o1700);
+  return { root, rootIsDefault: true };
+}
+
+/** Not root; or root of a user namespace that another user made. */
+function isOrdinaryUser(): boolean {
+  if (process.geteuid!() !== 0) return true;
+  const isInitial = /^\s*0\s+0\s+4294967295\s*$/.test(readFileSync("/proc/self/uid_map", "latin1"));
+  return !isInitial && process.env.USER !== "root";
+}

@@ -1,0 +1,94 @@
+/** Runs a program: global options, then the one command that is asked for, loaded when it is known. */
+import { messageOf } from "../errors.ts";
+import { type Command, type Context, commandsOf, type Program } from "./command.ts";
+import { logOptions, type RuntimeOptionValues, runtimeContext } from "./globals.ts";
+import { type Log, openLog } from "./log.ts";
+import { writeAll } from "./output.ts";
+import { type Parsed, parseArgs, versionOption } from "./parse.ts";
+import { suggestion } from "./suggest.ts";
+import { checkOperands, UnknownCommandError, UsageError } from "./usage-error.ts";
+import { versionText } from "./version.ts";
+
+const stdout = 1;
+const print = (text: string) => writeAll(stdout, text);
+
+/**
+ * Runs `program` with the arguments after its name. Never throws: what goes wrong is in the log, and in the status.
+ * @returns the exit status
+ */
+export async function main(program: Program, args: readonly string[]): Promise<number> {
+  let log = openLog({ format: "text", level: "info" });
+  let command: Command | undefined;
+  try {
+    const globals = parseArgs(args, { ...program.options, ...versionOption }, "at the first operand");
+    if (globals.version) {
+      print(versionText(program.name));
+      return 0;
+    }
+    const values = globals.options as RuntimeOptionValues;
+    log = openLog(logOptions(values));
+    const [name, ...rest] = globals.operands;
+    if (globals.help || name === undefined || name === "help" || name === "h") {
+      return await showHelp(program, globals.help ? name : rest[0]);
+    }
+    command = find(program, name);
+    const parsed = parseArgs(rest, command.options, command.passesThrough ? "at the first operand" : "never");
+    if (parsed.help) return await showHelp(program, name);
+    checkOperands(program.name, command, parsed.operands);
+    return await run(program, command, parsed, { ...runtimeContext(values, log), program, print });
+  } catch (error) {
+    return await failed(program, command, log, error);
+  }
+}
+
+function run(program: Program, command: Command, parsed: Parsed, context: Context): Promise<number> | number {
+  context.log("debug", `${program.name} ${command.name} ${parsed.operands.join(" ")}`);
+  return command.run(context, parsed.operands, parsed.options as never);
+}
+
+/** The command of that name. */
+function find(program: Program, name: string): Command {
+  const commands = commandsOf(program);
+  const found = commands.find((command) => command.name === name);
+  if (found) return found;
+  const near = suggestion(
+    name,
+    commands.map((command) => command.name),
+  );
+  throw new UnknownCommandError(
+    `unknown command ${JSON.stringify(name)}${near ? `, did you mean ${JSON.stringify(near)}?` : ""}`,
+  );
+}
+
+async function showHelp(program: Program, name: string | undefined): Promise<number> {
+  const { commandHelp, pageOfStdout, programHelp } = await import("./help.ts");
+  const page = pageOfStdout();
+  print(name === undefined ? programHelp(program, page) : commandHelp(program, find(program, name), page));
+  return 0;
+}
+
+async function failed(
+  program: Program,
+  command: Command | undefined,
+  log: Log,
+  error: unknown,
+): Promise<number> {
+  if (error instanceof UsageError) {
+    print(`Incorrect Usage${error.repeat ? `: ${error.message}` : "."}\n\n`);
+    await showHelp(program, command?.name);
+    log.fatal(error.message);
+    return 1;
+  }
+  if (error instanceof UnknownCommandError) {
+    log.fatal(error.message, `${program.name} --help lists the commands`);
+    return 3;
+  }
+  if (error instanceof Error && error.stack) log("debug", error.stack);
+  const prefix = command?.failure ? `${command.failure}: ` : "";
+  log.fatal(prefix + messageOf(error), hintOf(error));
+  return command?.failureStatus ?? 1;
+}
+
+function hintOf(error: unknown): string | undefined {
+  return (error as { site?: { hint?: string } } | undefined)?.site?.hint;
+}

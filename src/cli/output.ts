@@ -1,0 +1,58 @@
+/** What commands print: stdout itself, JSON as Go's encoder writes it, and columns as Go's tabwriter sets them. */
+import { writeSync } from "node:fs";
+
+/**
+ * Writes all of `text` to a file descriptor. Not through `process.stdout`, whose set-up costs more than
+ * most commands, and which may still hold text when the process exits.
+ */
+export function writeAll(fd: number, text: string): void {
+  let rest: Uint8Array = Buffer.from(text);
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(writeSync(fd, rest));
+    } catch (error) {
+      // Somebody made the pipe non-blocking, and it is full: wait for its reader.
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+    }
+  }
+}
+
+const htmlEscapes: Readonly<Record<string, string>> = {
+  "<": "\\u003c",
+  ">": "\\u003e",
+  "&": "\\u0026",
+  "\u2028": "\\u2028",
+  "\u2029": "\\u2029",
+};
+
+/** JSON, with the characters escaped that Go's encoding/json escapes. */
+export function goJson(value: unknown, indent = ""): string {
+  return JSON.stringify(value, wholeNumbers, indent).replaceAll(/[<>&\u2028\u2029]/g, (c) => htmlEscapes[c]!);
+}
+
+/** JSON.rawJSON of ES2025, which TypeScript's library does not list yet. */
+const rawJson = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON;
+
+/** Where a limit has more digits than a number can hold, none of them is lost. */
+function wholeNumbers(_key: string, value: unknown): unknown {
+  return typeof value === "bigint" ? rawJson(String(value)) : value;
+}
+
+/** Go writes maps in the order of their keys. */
+export function sorted<V>(map: Readonly<Record<string, V>>): Record<string, V> {
+  return Object.fromEntries(Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** Columns at least 12 wide with 3 spaces between them; the last one is not padded. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const width = (text: string) => [...text].length;
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(12, ...rows.map((row) => width(row[column] ?? "") + 3)),
+  );
+  const line = (row: readonly string[]) =>
+    row
+      .map((cell, i) => (i === row.length - 1 ? cell : cell + " ".repeat(widths[i]! - width(cell))))
+      .join("");
+  return rows.map((row) => `${line(row)}\n`).join("");
+}

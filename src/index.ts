@@ -1,0 +1,28 @@
+/**
+ * runt as a library: containers made from a Node program, without a daemon and without another Node.
+ *
+ * ```ts
+ * import { createContainer } from "runt";
+ *
+ * await using container = await createContainer({ bundle: "bundles/hello" });
+ * await container.start();
+ * console.log(await container.wait());
+ * ```
+ */
+export { type ErrorKind, type ErrorSite, RuntError } from "./errors.ts";
+export { SystemError } from "./linux/system-error.ts";
+export type {
+  CgroupManager,
+  ContainerEvent,
+  ContainerState,
+  ExitStatus,
+  RuntimeContext,
+} from "./runtime/api.ts";
+export { exitCode } from "./runtime/create/exit-status.ts";
+export { Container, type ContainerOptions, createContainer, type LibraryExecOptions } from "./runtime/library/container.ts";
+export { ContainerProcess } from "./runtime/library/process.ts";
+export { type RunOptions, type RunResult, run } from "./runtime/library/run.ts";
+export type { StdioOption, StdioOptions } from "./runtime/library/stdio.ts";
+export type { Plan } from "./runtime/plan/plan.ts";
+export { formatPlan, planBundle } from "./runtime/plan/print.ts";
+export type { Config } from "./spec/runtime/config.ts";
