@@ -38,10 +38,70 @@ export function splitSignature(signature: string): string[] {
   return types;
 }
 
-const alignments: Record<string, number> = { y: 1, g: 1, v: 1, n: 2, q: 2, x: 8, t: 8, d: 8, "(": 8, "{": 8 };
+/** A type of fixed size, which is also its alignment. */
+interface Scalar {
+  readonly size: number;
+  readonly set: (view: DataView, at: number, value: DBusValue) => void;
+  readonly get: (view: DataView, at: number) => DBusValue;
+}
+
+const uint32: Scalar = {
+  size: 4,
+  set: (view, at, value) => view.setUint32(at, value as number, true),
+  get: (view, at) => view.getUint32(at, true),
+};
+
+const scalars: Readonly<Record<string, Scalar>> = {
+  y: {
+    size: 1,
+    set: (view, at, value) => view.setUint8(at, value as number),
+    get: (view, at) => view.getUint8(at),
+  },
+  b: {
+    size: 4,
+    set: (view, at, value) => view.setUint32(at, value ? 1 : 0, true),
+    get: (view, at) => view.getUint32(at, true) !== 0,
+  },
+  n: {
+    size: 2,
+    set: (view, at, value) => view.setInt16(at, value as number, true),
+    get: (view, at) => view.getInt16(at, true),
+  },
+  q: {
+    size: 2,
+    set: (view, at, value) => view.setUint16(at, value as number, true),
+    get: (view, at) => view.getUint16(at, true),
+  },
+  i: {
+    size: 4,
+    set: (view, at, value) => view.setInt32(at, value as number, true),
+    get: (view, at) => view.getInt32(at, true),
+  },
+  u: uint32,
+  // The number of a file descriptor that came along.
+  h: uint32,
+  x: {
+    size: 8,
+    set: (view, at, value) => view.setBigInt64(at, BigInt(value as bigint), true),
+    get: (view, at) => view.getBigInt64(at, true),
+  },
+  t: {
+    size: 8,
+    set: (view, at, value) => view.setBigUint64(at, BigInt(value as bigint), true),
+    get: (view, at) => view.getBigUint64(at, true),
+  },
+  d: {
+    size: 8,
+    set: (view, at, value) => view.setFloat64(at, value as number, true),
+    get: (view, at) => view.getFloat64(at, true),
+  },
+};
+
+const alignments: Readonly<Record<string, number>> = { s: 4, o: 4, a: 4, g: 1, v: 1, "(": 8, "{": 8 };
 
 function alignment(type: string): number {
-  return alignments[type[0] ?? ""] ?? 4;
+  const first = type[0] ?? "";
+  return scalars[first]?.size ?? alignments[first] ?? 1;
 }
 
 /** Writes values one after the other, each at its natural alignment. */
@@ -71,57 +131,40 @@ export class Writer {
 
   write(type: string, value: DBusValue): void {
     this.align(alignment(type));
-    switch (type[0]) {
-      case "y":
-        return this.#put(1, (view, at) => view.setUint8(at, value as number));
-      case "b":
-        return this.#put(4, (view, at) => view.setUint32(at, value ? 1 : 0, true));
-      case "n":
-        return this.#put(2, (view, at) => view.setInt16(at, value as number, true));
-      case "q":
-        return this.#put(2, (view, at) => view.setUint16(at, value as number, true));
-      case "i":
-        return this.#put(4, (view, at) => view.setInt32(at, value as number, true));
-      case "u":
-        return this.#put(4, (view, at) => view.setUint32(at, value as number, true));
-      case "x":
-        return this.#put(8, (view, at) => view.setBigInt64(at, BigInt(value as bigint), true));
-      case "t":
-        return this.#put(8, (view, at) => view.setBigUint64(at, BigInt(value as bigint), true));
-      case "d":
-        return this.#put(8, (view, at) => view.setFloat64(at, value as number, true));
-      case "s":
-      case "o":
-        return this.#writeText(value as string, 4);
-      case "g":
-        return this.#writeText(value as string, 1);
-      case "v": {
-        const { signature, value: inner } = value as Variant;
-        this.#writeText(signature, 1);
-        return this.write(signature, inner);
-      }
-      case "(":
-      case "{":
-        return this.writeAll(type.slice(1, -1), value as readonly DBusValue[]);
-      case "a":
-        return this.#writeArray(type.slice(1), value as readonly DBusValue[] | Uint8Array);
-      default:
-        throw new TypeError(`not a D-Bus type: ${type}`);
+    const first = type[0] ?? "";
+    const scalar = scalars[first];
+    if (scalar) {
+      this.#reserve(scalar.size);
+      scalar.set(this.#view, this.#length, value);
+      this.#length += scalar.size;
+    } else if (first === "s" || first === "o") {
+      this.#writeText("u", value as string);
+    } else if (first === "g") {
+      this.#writeText("y", value as string);
+    } else if (first === "v") {
+      const { signature, value: inner } = value as Variant;
+      this.#writeText("y", signature);
+      this.write(signature, inner);
+    } else if (first === "(" || first === "{") {
+      this.writeAll(type.slice(1, -1), value as readonly DBusValue[]);
+    } else if (first === "a") {
+      this.#writeArray(type.slice(1), value as readonly DBusValue[] | Uint8Array);
+    } else {
+      throw new TypeError(`not a D-Bus type: ${type}`);
     }
   }
 
-  #writeText(text: string, lengthSize: 1 | 4): void {
+  /** @param lengthType what the length, without the NUL at the end, is written as */
+  #writeText(lengthType: "u" | "y", text: string): void {
     const bytes = new TextEncoder().encode(text);
-    this.#put(lengthSize, (view, at) =>
-      lengthSize === 1 ? view.setUint8(at, bytes.length) : view.setUint32(at, bytes.length, true),
-    );
+    this.write(lengthType, bytes.length);
     this.#append(bytes);
-    this.#put(1, (view, at) => view.setUint8(at, 0));
+    this.write("y", 0);
   }
 
   #writeArray(element: string, values: readonly DBusValue[] | Uint8Array): void {
     const lengthAt = this.#length;
-    this.#put(4, () => {});
+    this.write("u", 0);
     // The length does not count the padding before the first element, which is there even without one.
     this.align(alignment(element));
     const start = this.#length;
@@ -134,12 +177,6 @@ export class Writer {
     this.#reserve(bytes.length);
     this.#bytes.set(bytes, this.#length);
     this.#length += bytes.length;
-  }
-
-  #put(size: number, write: (view: DataView, at: number) => void): void {
-    this.#reserve(size);
-    write(this.#view, this.#length);
-    this.#length += size;
   }
 
   #reserve(size: number): void {
@@ -174,52 +211,28 @@ export class Reader {
 
   read(type: string): DBusValue {
     this.align(alignment(type));
-    switch (type[0]) {
-      case "y":
-        return this.#view.getUint8(this.#take(1));
-      case "b":
-        return this.#view.getUint32(this.#take(4), true) !== 0;
-      case "n":
-        return this.#view.getInt16(this.#take(2), true);
-      case "q":
-        return this.#view.getUint16(this.#take(2), true);
-      case "i":
-        return this.#view.getInt32(this.#take(4), true);
-      case "u":
-      case "h":
-        return this.#view.getUint32(this.#take(4), true);
-      case "x":
-        return this.#view.getBigInt64(this.#take(8), true);
-      case "t":
-        return this.#view.getBigUint64(this.#take(8), true);
-      case "d":
-        return this.#view.getFloat64(this.#take(8), true);
-      case "s":
-      case "o":
-        return this.#readText(this.#view.getUint32(this.#take(4), true));
-      case "g":
-        return this.#readText(this.#view.getUint8(this.#take(1)));
-      case "v": {
-        const signature = this.#readText(this.#view.getUint8(this.#take(1)));
-        return { signature, value: this.read(signature) };
-      }
-      case "(":
-      case "{":
-        return this.readAll(type.slice(1, -1));
-      case "a":
-        return this.#readArray(type.slice(1));
-      default:
-        throw new TypeError(`not a D-Bus type: ${type}`);
+    const first = type[0] ?? "";
+    const scalar = scalars[first];
+    if (scalar) return scalar.get(this.#view, this.#take(scalar.size));
+    if (first === "s" || first === "o") return this.#readText("u");
+    if (first === "g") return this.#readText("y");
+    if (first === "v") {
+      const signature = this.#readText("y");
+      return { signature, value: this.read(signature) };
     }
+    if (first === "(" || first === "{") return this.readAll(type.slice(1, -1));
+    if (first === "a") return this.#readArray(type.slice(1));
+    throw new TypeError(`not a D-Bus type: ${type}`);
   }
 
-  #readText(length: number): string {
+  #readText(lengthType: "u" | "y"): string {
+    const length = this.read(lengthType) as number;
     const start = this.#take(length + 1);
     return new TextDecoder().decode(this.#bytes.subarray(start, start + length));
   }
 
   #readArray(element: string): DBusValue[] {
-    const length = this.#view.getUint32(this.#take(4), true);
+    const length = this.read("u") as number;
     this.align(alignment(element));
     const end = this.#at + length;
     if (end > this.#bytes.length) throw new RangeError("D-Bus array beyond the end of its message");

@@ -4,6 +4,7 @@ import { createContainer } from "./container/create.ts";
 import { deleteContainer } from "./container/delete.ts";
 import { containerEvents, containerStats } from "./container/events.ts";
 import { execInContainer } from "./container/exec.ts";
+import { abortOnTermination } from "./container/foreground.ts";
 import { killContainer } from "./container/kill.ts";
 import { containerState, listContainers, listProcesses } from "./container/list.ts";
 import { pauseContainer, resumeContainer } from "./container/pause.ts";
@@ -17,11 +18,9 @@ export { formatPlan, planBundle } from "./plan/print.ts";
 
 /** Makes a container and leaves: its init belongs to whoever reaps our orphans. */
 export async function create(context: RuntimeContext, id: string, options: CreateOptions): Promise<void> {
-  const { launched } = await createContainer(context, id, options, {
-    operation: "create",
-    stay: "untilReady",
-    dieWithRuntime: false,
-  });
+  using termination = abortOnTermination("create");
+  const mode = { operation: "create", stay: "untilReady", dieWithRuntime: false } as const;
+  const { launched } = await createContainer(context, id, options, mode, termination.signal);
   await launched.left();
 }
 

@@ -1,7 +1,8 @@
 /** What stands between a person and a process in the foreground: signals one way, a terminal both ways. */
 import { constants } from "node:os";
 import { ReadStream } from "node:tty";
-import { Fd } from "../../linux/fd.ts";
+import { RuntError } from "../../errors.ts";
+import type { Fd } from "../../linux/fd.ts";
 import { MSG_DONTWAIT, receiveFd, SOCK_STREAM, socketpair } from "../../linux/socket.ts";
 import { clearOnlcr, setWindowSize } from "../../linux/terminal.ts";
 
@@ -22,6 +23,18 @@ export function forwardSignals(send: (signal: number) => void): Disposable {
     }
   }
   return stack;
+}
+
+/** Aborts when somebody wants us to end, so that what is half made is taken away again. */
+export function abortOnTermination(operation: string): { readonly signal: AbortSignal } & Disposable {
+  const controller = new AbortController();
+  const stack = new DisposableStack();
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const) {
+    const listener = (): void => controller.abort(new RuntError("Unavailable", `interrupted by ${name}`, { operation }));
+    process.once(name, listener);
+    stack.defer(() => process.off(name, listener));
+  }
+  return { signal: controller.signal, [Symbol.dispose]: () => stack.dispose() };
 }
 
 /** Our end of a container's terminal. */

@@ -25,6 +25,8 @@ export interface CreateMode {
   readonly consoleFd?: number | undefined;
   /** The configuration as a value, in place of a file. */
   readonly config?: object | undefined;
+  /** The bundle, where it is loaded already. */
+  readonly loaded?: Bundle | undefined;
 }
 
 export interface Prepared {
@@ -45,7 +47,7 @@ export async function prepare(
   mode: CreateMode,
 ): Promise<Prepared> {
   const { operation } = mode;
-  const bundle = loadBundle(options.bundle, { config: mode.config ?? options.config, operation });
+  const bundle = mode.loaded ?? loadBundle(options.bundle, { config: mode.config ?? options.config, operation });
   const { config } = bundle;
   const host = hostFacts();
   const facts = bundleFacts(config, bundle.path, { noPivot: options.noPivot ?? false, operation });

@@ -4,8 +4,9 @@ import type { ExitStatus, RunOptions, RuntimeContext } from "../api.ts";
 import { loadBundle } from "../bundle/load.ts";
 import { type Created, createContainer } from "./create.ts";
 import { deleteContainer } from "./delete.ts";
-import { forwardSignals, TerminalBridge } from "./foreground.ts";
+import { abortOnTermination, forwardSignals, TerminalBridge } from "./foreground.ts";
 import { signalProcess } from "./kill.ts";
+import type { CreateMode } from "./prepare.ts";
 import { relayNotify } from "./notify.ts";
 import { afterStart, release, waitBlocking } from "./start.ts";
 
@@ -16,18 +17,20 @@ export async function runContainer(
   options: RunOptions,
 ): Promise<ExitStatus | undefined> {
   const detach = options.detach ?? false;
-  const terminal = !detach && options.consoleSocket === undefined && wantsTerminal(options);
+  const loaded = loadBundle(options.bundle, { config: options.config, operation: "run" });
+  const terminal = !detach && options.consoleSocket === undefined && loaded.config.process.terminal;
   if (!detach && options.consoleSocket !== undefined) {
     throw new RuntError("InvalidArgument", "cannot use console socket if runc will not detach or allocate tty", {
       operation: "run",
     });
   }
   using bridge = terminal ? new TerminalBridge() : undefined;
-  const created = await createContainer(context, id, options, {
+  const created = await createUnlessInterrupted(context, id, options, {
     operation: "run",
     stay: detach ? "untilReady" : "untilExit",
     dieWithRuntime: false,
     consoleFd: bridge?.sendEnd.n,
+    loaded,
   });
   if (detach) {
     await created.launched.left();
@@ -47,8 +50,14 @@ export async function runContainer(
   }
 }
 
-function wantsTerminal(options: RunOptions): boolean {
-  return loadBundle(options.bundle, { config: options.config, operation: "run" }).config.process.terminal;
+async function createUnlessInterrupted(
+  context: RuntimeContext,
+  id: string,
+  options: RunOptions,
+  mode: CreateMode,
+): Promise<Created> {
+  using termination = abortOnTermination("run");
+  return await createContainer(context, id, options, mode, termination.signal);
 }
 
 /** A container whose program cannot be started is of no use to anybody. */

@@ -196,6 +196,10 @@ function checkPlannable(context: PlanContext): void {
   if (config.process.selinuxLabel && !host.lsm.selinux) {
     refuse("process.selinuxLabel", "selinux label is specified in config, but selinux is disabled or not supported");
   }
+  if (config.linux.intelRdt) {
+    const subject = "config.json: linux.intelRdt";
+    throw new RuntError("Unimplemented", `${subject}: Intel RDT is not supported`, { operation: "create", subject });
+  }
   if (!host.privileged && !context.hasUserns) {
     refuse("linux.namespaces", "an ordinary user needs a user namespace to make a container");
   }

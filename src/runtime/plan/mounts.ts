@@ -196,6 +196,9 @@ function fallback(context: PlanContext, type: string, tree: string): { otherwise
   });
   // sysfs belongs to a network namespace, and only who owns that one may mount it.
   if (type === "sysfs" && context.hasUserns) return { otherwise: [bind("/sys")] };
-  if (type === "cgroup2" && context.cgroupPath) return { otherwise: [bind(context.cgroupPath)] };
-  return {};
+  if (type !== "cgroup2" || !context.cgroupPath) return {};
+  // Without a cgroup namespace of its own a container sees its own part only; and nothing where an ordinary
+  // user got no cgroup, rather than the host's (CVE-2023-25809).
+  const nothing: Op = { op: "fsmount", out: tree, type: "tmpfs", options: ["ro", "mode=0555"], attrs: k.MOUNT_ATTR_RDONLY };
+  return { otherwise: [context.host.privileged ? bind(context.cgroupPath) : { ...bind(context.cgroupPath), otherwise: [nothing] }] };
 }

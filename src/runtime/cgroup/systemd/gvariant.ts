@@ -90,7 +90,7 @@ class Parser {
     const quote = this.#take(/['"]/);
     let text = "";
     for (;;) {
-      const next = this.#take(/\\[^]|[^\\]/) ?? this.#fail(`the closing ${quote}`);
+      const next = this.#take(/\\.|[^\\]/) ?? this.#fail(`the closing ${quote}`);
       if (next === quote) return text;
       text += next.length === 2 ? (escapes[next[1] ?? ""] ?? next.slice(1)) : next;
     }

@@ -54,9 +54,7 @@ export class SystemdManager implements Disposable {
   async startTransientUnit(unit: string, properties: readonly Property[]): Promise<void> {
     const call = { ...manager, member: "StartTransientUnit", signature: "ssa(sv)a(sa(sv))" };
     const start = (): Promise<string> =>
-      this.#job(unit, () =>
-        this.#bus.call({ ...call, args: [unit, "replace", properties as DBusValue[], []] }),
-      );
+      this.#job(unit, () => this.#bus.call({ ...call, args: [unit, "replace", properties, []] }));
     let result: string;
     try {
       result = await start();
@@ -75,7 +73,7 @@ export class SystemdManager implements Disposable {
   }
 
   async setUnitProperties(unit: string, properties: readonly Property[]): Promise<void> {
-    const args = [unit, true, properties as DBusValue[]];
+    const args = [unit, true, properties];
     await this.#bus.call({ ...manager, member: "SetUnitProperties", signature: "sba(sv)", args });
   }
 
