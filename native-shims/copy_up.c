@@ -33,7 +33,8 @@ copy_attributes (int to, const char *name, const struct stat *st)
 static int
 copy_file (int from, int to, const char *name)
 {
-  cleanup_fd int in = openat (from, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+  /* Without waiting for a writer, should it be a fifo by now. */
+  cleanup_fd int in = openat (from, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
   cleanup_fd int out = openat (to, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (in < 0 || out < 0)
     return -1;

@@ -1,6 +1,9 @@
 /* The plan's decoder: whatever bytes come in, either every op is in bounds or the plan is refused whole. */
 #include "shim.h"
 
+/* CLONE_NEW*, numbers as the kernel writes them: time, mnt, cgroup, uts, ipc, user, pid, net. */
+#define NAMESPACE_FLAGS (0x80u | 0x20000u | 0x02000000u | 0x04000000u | 0x08000000u | 0x10000000u | 0x20000000u | 0x40000000u)
+
 struct op_kind
 {
   const char *types;
@@ -126,7 +129,7 @@ decode_plan (const uint8_t *bytes, size_t size, struct plan *plan, void *memory,
   struct arena arena = { memory, (uint8_t *) memory + memory_size };
 
   if (size < PLAN_HEADER_SIZE || u32_at (bytes) != PLAN_MAGIC)
-    return "not a plan";
+    return "not a plan, or one of another build of runt";
   if (u32_at (bytes + 4) != size)
     return "wrong size";
   plan->clone_flags = u64_at (bytes + 8);
@@ -135,6 +138,9 @@ decode_plan (const uint8_t *bytes, size_t size, struct plan *plan, void *memory,
   plan->cgroup = u32_at (bytes + 24);
   plan->inherited = u32_at (bytes + 28);
   plan->slots = u32_at (bytes + 32);
+  /* Namespaces and nothing else: CLONE_VM and its like would make init something that nobody here expects. */
+  if (plan->clone_flags & ~(uint64_t) NAMESPACE_FLAGS)
+    return "clone flags that are not namespaces";
   if (plan->stay > STAY_UNTIL_EXIT || plan->die_with_runtime > 1)
     return "unknown mode";
   if (plan->slots > PLAN_MAX_SLOTS || plan->inherited > plan->slots)

@@ -1,6 +1,5 @@
 /* librunt.so: what Node calls through FFI. Every function answers like a system call: a result, or -errno,
  * taken before anything else can change errno. */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>

@@ -57,8 +57,13 @@ op_keep_fds (struct shim *s, const struct op *op)
   s->start = op->u.keep_fds.start == NO_SLOT ? -1 : slot (s, op->u.keep_fds.start);
   int *needed[] = { &s->peer, &s->start };
   for (int i = 0; i < 2; i++)
-    if (*needed[i] >= 0 && (*needed[i] = fcntl (*needed[i], F_DUPFD_CLOEXEC, end)) < 0)
-      return fail (s, "fcntl", "F_DUPFD_CLOEXEC");
+    {
+      int moved = *needed[i] < 0 ? -1 : fcntl (*needed[i], F_DUPFD_CLOEXEC, end);
+      /* The peer stays where it was, to be told of this. */
+      if (*needed[i] >= 0 && moved < 0)
+        return fail (s, "fcntl", "F_DUPFD_CLOEXEC");
+      *needed[i] = moved;
+    }
   for (int i = 0; i < count; i++)
     if ((s->slot[first + i] = fcntl (s->slot[first + i], F_DUPFD_CLOEXEC, end)) < 0)
       return fail (s, "fcntl", "preserved fd %d", 3 + i);
@@ -97,6 +102,11 @@ int
 op_wait_start (struct shim *s, const struct op *op)
 {
   (void) op;
+  if (s->start < 0)
+    {
+      errno = EBADF;
+      return fail (s, "read", "nobody could start this");
+    }
   s->fifo = s->start;
   /* Open for writing too, so that a read waits for a writer instead of seeing none. */
   if (!await_go (s->fifo))

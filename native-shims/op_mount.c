@@ -56,6 +56,11 @@ int
 op_tree_setattr (struct shim *s, const struct op *op)
 {
   int userns = op->u.tree_setattr.userns == NO_SLOT ? -1 : slot (s, op->u.tree_setattr.userns);
+  if (userns < 0 && op->u.tree_setattr.userns != NO_SLOT)
+    {
+      errno = EBADF;
+      return fail (s, "mount_setattr", "no user namespace to map with");
+    }
   if (setattr (slot (s, op->u.tree_setattr.tree), "", AT_EMPTY_PATH | op->u.tree_setattr.at_flags, op->u.tree_setattr.set,
                op->u.tree_setattr.clear, op->u.tree_setattr.propagation, userns)
       < 0)
@@ -221,10 +226,13 @@ op_mask_path (struct shim *s, const struct op *op)
     return errno == ENOENT || errno == ENOTDIR ? 0 : fail (s, "openat2", "%s", path);
   if (fstat (target, &st) < 0)
     return fail (s, "fstat", "%s", path);
-  cleanup_fd int tree = clone_of (slot (s, S_ISDIR (st.st_mode) ? op->u.mask_path.empty : op->u.mask_path.null_fd), false);
-  if (tree < 0)
+  /* A tree that is mounted nowhere can be copied only since Linux 6.15, and only in the mount namespace that it
+   * was opened in. So the first path takes the cover itself; once it is mounted, the others get copies. */
+  int cover = slot (s, S_ISDIR (st.st_mode) ? op->u.mask_path.empty : op->u.mask_path.null_fd);
+  cleanup_fd int copy = clone_of (cover, false);
+  if (copy < 0 && errno != EINVAL)
     return fail (s, "open_tree", "the cover of %s", path);
-  if (move_onto (tree, target) < 0)
+  if (move_onto (copy < 0 ? cover : copy, target) < 0)
     return fail (s, "move_mount", "%s", path);
   return 0;
 }

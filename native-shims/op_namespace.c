@@ -75,12 +75,16 @@ op_userns_fd (struct shim *s, const struct op *op)
     .pidfd = (uint64_t) (uintptr_t) &pidfd,
     .exit_signal = SIGCHLD,
   };
+  pid_t parent = getpid ();
   pid_t pid = (pid_t) syscall (SYS_clone3, &clone, sizeof clone);
   if (pid < 0)
     return fail (s, "clone3", "a user namespace for an idmapped mount");
   if (pid == 0)
     {
       prctl (PR_SET_PDEATHSIG, SIGKILL);
+      /* The shim may have died before that took effect. */
+      if (getppid () != parent)
+        _exit (1);
       for (;;)
         pause ();
     }

@@ -36,7 +36,17 @@ op_personality (struct shim *s, const struct op *op)
 int
 op_sched_setattr (struct shim *s, const struct op *op)
 {
-  if (syscall (SYS_sched_setattr, 0, op->u.sched_setattr.attr, 0) < 0)
+  const uint8_t *attr = op->u.sched_setattr.attr;
+  uint32_t size = 0;
+  /* The kernel reads as much as the struct says that it is long. */
+  if (blob_length (attr) >= sizeof size)
+    memcpy (&size, attr, sizeof size);
+  if (size < 48 || size > blob_length (attr))
+    {
+      errno = EINVAL;
+      return fail (s, "sched_setattr", "a struct of %u bytes", blob_length (attr));
+    }
+  if (syscall (SYS_sched_setattr, 0, attr, 0) < 0)
     return fail (s, "sched_setattr", "process.scheduler");
   return 0;
 }
@@ -63,6 +73,11 @@ int
 op_set_mempolicy (struct shim *s, const struct op *op)
 {
   const uint8_t *nodes = op->u.set_mempolicy.nodes;
+  if (op->u.set_mempolicy.maxnode > (uint64_t) blob_length (nodes) * 8 + 1)
+    {
+      errno = EINVAL;
+      return fail (s, "set_mempolicy", "%u bytes of nodes", blob_length (nodes));
+    }
   if (syscall (SYS_set_mempolicy, (int) op->u.set_mempolicy.mode, blob_length (nodes) ? nodes : NULL,
                op->u.set_mempolicy.maxnode)
       < 0)
@@ -180,6 +195,12 @@ int
 op_seccomp (struct shim *s, const struct op *op)
 {
   const uint8_t *filter = op->u.seccomp.filter;
+  /* The kernel's field has sixteen bits: a longer filter would be cut short and not refused. */
+  if (blob_length (filter) % sizeof (struct sock_filter) != 0 || blob_length (filter) / sizeof (struct sock_filter) > BPF_MAXINSNS)
+    {
+      errno = EINVAL;
+      return fail (s, "seccomp", "a filter of %u bytes", blob_length (filter));
+    }
   struct sock_fprog program = {
     .len = (unsigned short) (blob_length (filter) / sizeof (struct sock_filter)),
     .filter = (struct sock_filter *) (uintptr_t) filter,

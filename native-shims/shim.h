@@ -4,7 +4,6 @@
  * (5, 6, …). It checks the whole plan, then runs its ops. It reads no JSON, has no options and no globals,
  * and decides nothing. */
 #pragma once
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>

@@ -1,8 +1,8 @@
 /**
  * Command lines in the dialect of Go's `flag` package, which runc's callers write: `-pid-file X`, `--force=true`,
- * `-f=json`, `--tty=false`. They are rewritten to the plain long form, with the operands behind a `--`.
+ * `-f=json`, `--tty=false`.
  */
-import { longName, namesOf, type OptionSpecs } from "./option.ts";
+import { namesOf, type OptionSpecs } from "./option.ts";
 import { UsageError } from "./usage-error.ts";
 
 /** The texts of Go's strconv.ParseBool. */
@@ -26,29 +26,27 @@ export function parseBool(text: string): boolean | undefined {
   return booleans[text];
 }
 
-/** A command line in the plain form. */
-export interface CanonicalArgs {
-  readonly args: string[];
-  /** Of the options that are there. */
-  readonly keys: ReadonlySet<string>;
-  /** Some option was not declared. */
-  readonly unknown: boolean;
+/** A command line taken apart. */
+export interface Flags {
+  /** By key, in the order in which they came. */
+  readonly given: ReadonlyMap<string, readonly string[] | boolean>;
+  readonly operands: readonly string[];
+  /** The first option that nobody declared, as it was written. */
+  readonly unknown?: string;
 }
 
 /**
- * Rewrites `args` for a parser that knows only `--name`, `--name=value` and `--`. Options that nobody declared
- * stay as they are, for the parser to refuse.
+ * Takes `args` apart.
  * @param stop whether the first operand ends the options: what follows belongs to another program
+ * @throws {UsageError} in Go's words
  */
-export function canonicalArgs(
+export function readFlags(
   args: readonly string[],
   options: OptionSpecs,
   stop: "at the first operand" | "never",
-): CanonicalArgs {
-  const keys = new Set<string>();
-  let unknown = false;
+): Flags {
   const names = namesOf(options);
-  const flags: string[] = [];
+  const given = new Map<string, string[] | boolean>();
   const operands: string[] = [];
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]!;
@@ -64,30 +62,24 @@ export function canonicalArgs(
       operands.push(arg);
       continue;
     }
-    const bare = arg.replace(/^--?/, "");
+    const bare = arg.slice(arg.startsWith("--") ? 2 : 1);
     const equals = bare.indexOf("=");
     const name = equals < 0 ? bare : bare.slice(0, equals);
     const value = equals < 0 ? undefined : bare.slice(equals + 1);
     const key = names.get(name);
-    if (key === undefined) {
-      unknown = true;
-      flags.push(arg);
-      continue;
-    }
-    keys.add(key);
+    if (key === undefined) return { given, operands, unknown: arg };
     if (options[key]!.type === "boolean") {
       const on = value === undefined ? true : parseBool(value);
       if (on === undefined) {
         throw new UsageError(`invalid boolean value ${JSON.stringify(value)} for -${name}: parse error`);
       }
-      if (on) flags.push(`--${longName(key)}`);
-    } else if (value !== undefined) {
-      flags.push(`--${longName(key)}=${value}`);
+      given.set(key, on);
     } else {
-      const next = args[++i];
-      if (next === undefined) throw new UsageError(`flag needs an argument: -${name}`);
-      flags.push(`--${longName(key)}=${next}`);
+      const text = value ?? args[++i];
+      if (text === undefined) throw new UsageError(`flag needs an argument: -${name}`);
+      const before = given.get(key);
+      given.set(key, Array.isArray(before) ? [...before, text] : [text]);
     }
   }
-  return { args: [...flags, "--", ...operands], keys, unknown };
+  return { given, operands };
 }

@@ -20,8 +20,8 @@ export async function main(program: Program, args: readonly string[]): Promise<n
   let log = openLog({ format: "text", level: "info" });
   let command: Command | undefined;
   try {
-    const globals = parseArgs(args, { ...program.options, ...versionOption }, "at the first operand");
-    if (globals.version) {
+    const globals = await parseArgs(args, { ...program.options, ...versionOption }, "at the first operand");
+    if (globals.options.version) {
       print(versionText(program.name));
       return 0;
     }
@@ -32,7 +32,11 @@ export async function main(program: Program, args: readonly string[]): Promise<n
       return await showHelp(program, globals.help ? name : rest[0]);
     }
     command = find(program, name);
-    const parsed = parseArgs(rest, command.options, command.passesThrough ? "at the first operand" : "never");
+    const parsed = await parseArgs(
+      rest,
+      command.options,
+      command.passesThrough ? "at the first operand" : "never",
+    );
     if (parsed.help) return await showHelp(program, name);
     checkOperands(program.name, command, parsed.operands);
     return await run(program, command, parsed, { ...runtimeContext(values, log), program, print });

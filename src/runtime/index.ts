@@ -19,7 +19,7 @@ export { formatPlan, planBundle } from "./plan/print.ts";
 /** Makes a container and leaves: its init belongs to whoever reaps our orphans. */
 export async function create(context: RuntimeContext, id: string, options: CreateOptions): Promise<void> {
   using termination = abortOnTermination("create");
-  const mode = { operation: "create", stay: "untilReady", dieWithRuntime: false } as const;
+  const mode = { operation: "create", stay: "untilReady", dieWithRuntime: false, waiting: "blocking" } as const;
   const { launched } = await createContainer(context, id, options, mode, termination.signal);
   await launched.left();
 }

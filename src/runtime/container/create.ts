@@ -60,7 +60,8 @@ export async function createContainer(
   });
   try {
     const stdio = options.stdio ?? [0, 1, 2];
-    const launched = await launch(prepared.plan, steps, { operation: mode.operation, stdio, signal });
+    const { operation, waiting } = mode;
+    const launched = await launch(prepared.plan, steps, { operation, stdio, waiting, signal });
     try {
       state = { ...state, cgroup: cgroup.state, init: { pid: launched.pid, startTime: launched.startTime } };
       writeState(prepared.stateDirectory, state);

@@ -11,6 +11,7 @@ import { checkProcess } from "../../spec/runtime/validate.ts";
 import type { ExecOptions, ExitStatus, RuntimeContext } from "../api.ts";
 import { Cgroup } from "../cgroup/cgroup.ts";
 import { driverOf } from "../cgroup/driver.ts";
+import type { Waiting } from "../create/conversation.ts";
 import { type Launched, launch } from "../create/launch.ts";
 import { HostSteps } from "../create/steps.ts";
 import { homeOf } from "../host/home.ts";
@@ -18,7 +19,7 @@ import { hostFacts } from "../host/measure.ts";
 import { planExec } from "../plan/exec.ts";
 import { readConfigOf } from "./config-store.ts";
 import { sendPidfd, writePidFile } from "./create.ts";
-import { forwardSignals, TerminalBridge } from "./foreground.ts";
+import { forwardSignals, openBridge } from "./foreground.ts";
 import { signalProcess } from "./kill.ts";
 import { compileFilter } from "./prepare.ts";
 import { type Found, findContainer, wrongState } from "./status.ts";
@@ -27,6 +28,7 @@ import { type Found, findContainer, wrongState } from "./status.ts";
 export interface ExecMode {
   readonly stay: "untilExec" | "untilExit";
   readonly dieWithRuntime: boolean;
+  readonly waiting: Waiting;
   readonly consoleFd?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -41,15 +43,17 @@ export async function execInContainer(
   const process = processOf(readConfigOf(found.directory), options);
   const detach = options.detach ?? false;
   checkConsole(process, options, detach);
-  using bridge = process.terminal && !detach && !options.consoleSocket ? new TerminalBridge() : undefined;
+  using bridge = process.terminal && !detach && !options.consoleSocket ? await openBridge() : undefined;
   const launched = await startExec(context, found, process, options, {
     stay: detach ? "untilExec" : "untilExit",
     dieWithRuntime: false,
+    waiting: "blocking",
     consoleFd: bridge?.sendEnd.n,
   });
   using _launched = launched;
   if (detach) return undefined;
   using _signals = forwardSignals((signal) => signalProcess({ pid: launched.pid, startTime: launched.startTime }, signal));
+  launched.listen();
   bridge?.connect();
   const status = await launched.exited();
   await bridge?.drained();
@@ -118,7 +122,8 @@ export async function startExec(
     makeCgroup: () => cgroup?.fd,
     attachCgroup: async () => {},
   });
-  const launched = await launch(plan, steps, { operation: "exec", stdio: options.stdio ?? [0, 1, 2], signal: mode.signal });
+  const { waiting, signal } = mode;
+  const launched = await launch(plan, steps, { operation: "exec", stdio: options.stdio ?? [0, 1, 2], waiting, signal });
   try {
     if (options.pidfdSocket) sendPidfd(options.pidfdSocket, launched.pid, "setns");
     if (options.pidFile) writePidFile(options.pidFile, launched.pid);

@@ -7,6 +7,7 @@ import { type CgroupPlan, planCgroup } from "../cgroup/cgroup-plan.ts";
 import { cgroupFacts } from "../cgroup/facts.ts";
 import { driverFor } from "../cgroup/driver.ts";
 import type { CgroupDriver } from "../cgroup/driver.ts";
+import type { Waiting } from "../create/conversation.ts";
 import { bundleFacts, hostFacts } from "../host/measure.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { PlanContext } from "../plan/context.ts";
@@ -21,6 +22,7 @@ export interface CreateMode {
   readonly operation: string;
   readonly stay: "untilReady" | "untilExit";
   readonly dieWithRuntime: boolean;
+  readonly waiting: Waiting;
   /** An fd of ours that gets a terminal's master, where there is no console socket. */
   readonly consoleFd?: number | undefined;
   /** The configuration as a value, in place of a file. */

@@ -4,7 +4,7 @@ import type { ExitStatus, RunOptions, RuntimeContext } from "../api.ts";
 import { loadBundle } from "../bundle/load.ts";
 import { type Created, createContainer } from "./create.ts";
 import { deleteContainer } from "./delete.ts";
-import { abortOnTermination, forwardSignals, TerminalBridge } from "./foreground.ts";
+import { abortOnTermination, forwardSignals, openBridge } from "./foreground.ts";
 import { signalProcess } from "./kill.ts";
 import type { CreateMode } from "./prepare.ts";
 import { relayNotify } from "./notify.ts";
@@ -24,11 +24,12 @@ export async function runContainer(
       operation: "run",
     });
   }
-  using bridge = terminal ? new TerminalBridge() : undefined;
+  using bridge = terminal ? await openBridge() : undefined;
   const created = await createUnlessInterrupted(context, id, options, {
     operation: "run",
     stay: detach ? "untilReady" : "untilExit",
     dieWithRuntime: false,
+    waiting: "blocking",
     consoleFd: bridge?.sendEnd.n,
     loaded,
   });
@@ -41,6 +42,7 @@ export async function runContainer(
   try {
     bridge?.connect();
     await startOrDelete(context, id, created);
+    created.launched.listen();
     const status = await created.launched.exited();
     await bridge?.drained();
     return status;

@@ -1,8 +1,17 @@
 /** The runtime's end of the socket to a shim: whole records in their order, one byte back. */
-import { Socket } from "node:net";
+import { closeSync, readSync, writeSync } from "node:fs";
+import type { Socket } from "node:net";
 import { RuntError } from "../../errors.ts";
 import type { Fd } from "../../linux/fd.ts";
+import { POLLIN, pollSync } from "../../linux/process.ts";
+import { hasCode } from "../../linux/system-error.ts";
 import { decodeMessage, type Message, type MessageType, Reply, recordSize } from "../wire/messages.ts";
+
+/**
+ * How to wait for the shim. "events" leaves the thread to others. "blocking" is for a program that does nothing
+ * else meanwhile: it needs no stream, which would take longer to load than the shim takes to answer.
+ */
+export type Waiting = "events" | "blocking";
 
 /** What may follow what. `failed` may come at any time before `executing`. */
 const followers: Record<MessageType | "start", readonly MessageType[]> = {
@@ -15,8 +24,13 @@ const followers: Record<MessageType | "start", readonly MessageType[]> = {
   failed: [],
 };
 
+/** How long the thread is blocked at a time, before signals get their turn. */
+const patienceMs = 20;
+
 export class Conversation implements Disposable {
-  readonly #socket: Socket;
+  #fd: number;
+  #waiting: Waiting;
+  #socket: Socket | undefined;
   readonly #queue: Message[] = [];
   #rest: Buffer = Buffer.alloc(0);
   #last: MessageType | "start" = "start";
@@ -25,20 +39,15 @@ export class Conversation implements Disposable {
   #wake: (() => void) | undefined;
 
   /** Takes over `fd`. */
-  constructor(fd: Fd) {
-    this.#socket = new Socket({ fd: fd.release(), readable: true, writable: true });
-    this.#socket.on("data", (bytes: Buffer) => this.#take(bytes));
-    // A shim that is gone shows in the missing record, whichever way its socket ended.
-    this.#socket.on("error", () => this.#end());
-    this.#socket.on("close", () => this.#end());
+  constructor(fd: Fd, waiting: Waiting) {
+    this.#fd = fd.release();
+    this.#waiting = waiting;
   }
 
   /** The next record; undefined once the shim has closed its end. */
   async next(): Promise<Message | undefined> {
     while (this.#queue.length === 0 && !this.#ended && !this.#failure) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
+      await (this.#waiting === "events" ? this.#event() : this.#look());
     }
     const message = this.#queue.shift();
     if (!message && this.#failure) throw this.#failure;
@@ -47,18 +56,65 @@ export class Conversation implements Disposable {
 
   /** Lets the one who waits go on. */
   go(): void {
-    this.#socket.write(Uint8Array.of(Reply.go));
+    const byte = Uint8Array.of(Reply.go);
+    if (this.#socket) this.#socket.write(byte);
+    else if (this.#fd >= 0) {
+      try {
+        writeSync(this.#fd, byte);
+      } catch (error) {
+        // It is gone, which the next record that does not come will tell.
+        if (!hasCode(error, "EPIPE", "ECONNRESET")) throw error;
+      }
+    }
   }
 
-  /** Whether this socket alone keeps the Node process running. */
-  ref(hold: boolean): void {
-    if (hold) this.#socket.ref();
-    else this.#socket.unref();
+  /** From now on the thread is needed for other things too. */
+  listen(): void {
+    this.#waiting = "events";
   }
 
   /** Hangs up: a shim whose init is not ready, or that is to die with us, ends it. */
   [Symbol.dispose](): void {
-    this.#socket.destroy();
+    this.#socket?.destroy();
+    if (this.#fd >= 0) closeSync(this.#fd);
+    this.#fd = -1;
+    this.#end();
+  }
+
+  /** Blocks for a while; then whoever else has something to do may. */
+  async #look(): Promise<void> {
+    if (pollSync(this.#fd, POLLIN, patienceMs) === 0) {
+      await new Promise((resolve) => setImmediate(resolve));
+      return;
+    }
+    const bytes = Buffer.allocUnsafe(recordSize);
+    try {
+      const length = readSync(this.#fd, bytes);
+      if (length === 0) this.#end();
+      else this.#take(bytes.subarray(0, length));
+    } catch (error) {
+      if (!hasCode(error, "ECONNRESET")) throw error;
+      this.#end();
+    }
+  }
+
+  async #event(): Promise<void> {
+    this.#socket ??= await this.#open();
+    if (this.#queue.length > 0 || this.#ended || this.#failure) return;
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+
+  async #open(): Promise<Socket> {
+    const { Socket } = await net();
+    const socket = new Socket({ fd: this.#fd, readable: true, writable: true });
+    this.#fd = -1;
+    socket.on("data", (bytes: Buffer) => this.#take(bytes));
+    // A shim that is gone shows in the missing record, whichever way its socket ended.
+    socket.on("error", () => this.#end());
+    socket.on("close", () => this.#end());
+    return socket;
   }
 
   #take(bytes: Buffer): void {
@@ -76,7 +132,7 @@ export class Conversation implements Disposable {
       this.#failure = new RuntError("Internal", `runt-shim: "${message.type}" after "${this.#last}"`, {
         operation: "create",
       });
-      this.#socket.destroy();
+      this.#socket?.destroy();
       return;
     }
     this.#last = message.type;
@@ -87,4 +143,11 @@ export class Conversation implements Disposable {
     this.#ended = true;
     this.#wake?.();
   }
+}
+
+let loaded: Promise<typeof import("node:net")> | undefined;
+
+function net(): Promise<typeof import("node:net")> {
+  loaded ??= import("node:net");
+  return loaded;
 }

@@ -6,7 +6,7 @@ import type { Plan } from "../plan/plan.ts";
 import { encodeProgram, type Program } from "../wire/encode.ts";
 import type { Message } from "../wire/messages.ts";
 import { type Op, syncPoints } from "../wire/ops.ts";
-import { Conversation } from "./conversation.ts";
+import { Conversation, type Waiting } from "./conversation.ts";
 import { exitStatusOf } from "./exit-status.ts";
 import { failureOf } from "./failure.ts";
 import { spawnShim } from "./shim.ts";
@@ -16,6 +16,7 @@ export interface LaunchOptions {
   /** The verb, for errors. */
   readonly operation: string;
   readonly stdio: readonly [number, number, number];
+  readonly waiting: Waiting;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -30,6 +31,8 @@ export class Launched {
   readonly #ops: readonly Op[];
   readonly #operation: string;
   #reaped = false;
+  #first: Promise<Message> | undefined;
+  #exit: Promise<ExitStatus> | undefined;
 
   constructor(pid: number, conversation: Conversation, shim: number, ops: readonly Op[], operation: string) {
     this.pid = pid;
@@ -57,41 +60,46 @@ export class Launched {
    * @throws {RuntError} why it could not
    */
   async executing(): Promise<ExitStatus | undefined> {
-    const message = await this.#conversation.next();
-    if (message?.type === "failed") {
-      this.#reap();
-      throw failureOf(this.#operation, message, this.#ops);
-    }
-    return message?.type === "exited" ? this.#exited(message) : undefined;
+    const message = await this.#afterReady();
+    return message.type === "exited" ? exitStatusOf(message.value) : undefined;
   }
 
   /** Waits until init has ended. @throws {RuntError} Unavailable when the shim ended before it */
   async exited(): Promise<ExitStatus> {
-    let message: Message | undefined;
-    do message = await this.#conversation.next();
-    while (message?.type === "executing");
-    if (message?.type === "failed") {
-      this.#reap();
-      throw failureOf(this.#operation, message, this.#ops);
-    }
-    if (message?.type !== "exited") throw shimLost(this.#operation);
-    return this.#exited(message);
+    this.#exit ??= this.#awaitExit();
+    return await this.#exit;
   }
 
-  /** Whether waiting for this process keeps the Node process running. */
-  ref(hold: boolean): void {
-    this.#conversation.ref(hold);
+  async #awaitExit(): Promise<ExitStatus> {
+    const first = await this.#afterReady();
+    const message = first.type === "exited" ? first : await this.#conversation.next();
+    this.#reap();
+    if (message?.type !== "exited") throw shimLost(this.#operation);
+    return exitStatusOf(message.value);
+  }
+
+  /** The one record that both `executing` and `exited` wait for, in whatever order they are called. */
+  #afterReady(): Promise<Message> {
+    this.#first ??= this.#readFirst();
+    return this.#first;
+  }
+
+  async #readFirst(): Promise<Message> {
+    const message = await this.#conversation.next();
+    if (message?.type === "executing" || message?.type === "exited") return message;
+    this.#reap();
+    throw message ? failureOf(this.#operation, message, this.#ops) : shimLost(this.#operation);
+  }
+
+  /** The thread has other things to do from now on than to wait for this process. */
+  listen(): void {
+    this.#conversation.listen();
   }
 
   /** Hangs up, and takes the shim off the list of our children. */
   [Symbol.dispose](): void {
     this.#conversation[Symbol.dispose]();
     this.#reap();
-  }
-
-  #exited(message: Message): ExitStatus {
-    this.#reap();
-    return exitStatusOf(message.value);
   }
 
   #reap(): void {
@@ -112,7 +120,7 @@ export async function launch(plan: Plan, steps: HostSteps, options: LaunchOption
   const { bytes, ops } = encodeProgram(program);
   const inherited = program.inherited.map((slot) => steps.fd(slot));
   const shim = spawnShim(bytes, options.stdio, inherited);
-  const conversation = new Conversation(shim.socket);
+  const conversation = new Conversation(shim.socket, options.waiting);
   const abort = (): void => conversation[Symbol.dispose]();
   signal?.addEventListener("abort", abort, { once: true });
   try {

@@ -1,14 +1,11 @@
 /** The host's side of a plan: one small function for each kind of step. */
-import { execFile } from "node:child_process";
 import { constants, fstatSync, openSync } from "node:fs";
-import { promisify } from "node:util";
 import { RuntError } from "../../errors.ts";
 import { Fd } from "../../linux/fd.ts";
 import { check, I32, I64, syscall, Text } from "../../linux/ffi.ts";
 import { pidfd_getfd, pidfd_open } from "../../linux/process.ts";
 import { connectUnix, SOCK_STREAM, sendFds } from "../../linux/socket.ts";
 import { SYS } from "../../linux/syscall-numbers.ts";
-import { runHook } from "../hooks/run-hook.ts";
 import type { HookState } from "../plan/hooks.ts";
 import type { HostStep } from "../plan/plan.ts";
 
@@ -127,8 +124,15 @@ export class HostSteps implements Disposable {
   }
 
   async #mapIds(uid: readonly number[], gid: readonly number[]): Promise<void> {
+    const { execFile } = await import("node:child_process");
+    const { promisify } = await import("node:util");
     const run = promisify(execFile);
-    for (const [program, ids] of [["newgidmap", gid], ["newuidmap", uid]] as const) {
+    const maps = [
+      ["newgidmap", gid, "gidMappings", "/etc/subgid"],
+      ["newuidmap", uid, "uidMappings", "/etc/subuid"],
+    ] as const;
+    for (const [program, ids, kind, ranges] of maps) {
+      const subject = `config.json: linux.${kind}`;
       try {
         // Looked for in the usual places: our own environment may have no PATH.
         await run(program, [String(this.pid), ...ids.map(String)], { env: { PATH: "/usr/bin:/bin:/usr/local/bin:/usr/sbin" } });
@@ -138,9 +142,9 @@ export class HostSteps implements Disposable {
         throw new RuntError(
           missing ? "FailedPrecondition" : "PermissionDenied",
           missing
-            ? `config.json: linux.uidMappings: more than one's own id needs ${program}(1), which is not installed (package uidmap)`
-            : `config.json: linux.uidMappings: ${program}: ${stderr.trim() || String(error)}`,
-          { operation: this.#surroundings.operation, subject: "config.json: linux.uidMappings" },
+            ? `${subject}: more than one's own id needs ${program}(1), which is not installed (package uidmap)`
+            : `${subject}: ${stderr.trim().split("\n", 1)[0] || `${program}: ${String(error)}`}`,
+          { operation: this.#surroundings.operation, subject, hint: `ids beside one's own come from ${ranges}` },
           error,
         );
       }
@@ -148,6 +152,7 @@ export class HostSteps implements Disposable {
   }
 
   async #runHooks({ name, hooks }: Extract<HostStep, { step: "hooks" }>): Promise<void> {
+    const { runHook } = await import("../hooks/run-hook.ts");
     const { state } = this.#surroundings;
     for (const [i, hook] of hooks.entries()) await runHook(name, i, hook, { ...state, pid: this.pid });
   }

@@ -6,6 +6,15 @@ export interface HostFacts {
   readonly egid: number;
   /** Whether mounts and devices of this mount namespace are ours to make: CAP_SYS_ADMIN in the first user namespace. */
   readonly privileged: boolean;
+  /**
+   * CAP_SYS_ADMIN in the user namespace that we are in: `privileged`, or root of a user namespace. Such a one
+   * makes namespaces and maps its own ids without help; devices and foreign ids stay out of its reach.
+   */
+  readonly capable: boolean;
+  /** Whether our mount namespace belongs to our user namespace, so that `capable` counts for its mounts. */
+  readonly ownsMounts: boolean;
+  /** Whether setgroups(2) is denied in our user namespace, and so in every one below it. */
+  readonly setgroupsDenied: boolean;
   readonly arch: "x86_64" | "aarch64";
   /** Bits of the capabilities that we may pass on. */
   readonly permitted: bigint;

@@ -1,9 +1,12 @@
 /** Looks at the machine and at the bundle, so that planning need not. */
-import { existsSync, lstatSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { constants, existsSync, fstatSync, lstatSync, openSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { release } from "node:os";
 import { join, resolve } from "node:path";
 import { RuntError } from "../../errors.ts";
+import { Fd } from "../../linux/fd.ts";
+import { I32, I64, syscall } from "../../linux/ffi.ts";
 import { readMountInfo } from "../../linux/mountinfo.ts";
+import { SYS } from "../../linux/syscall-numbers.ts";
 import { hasCode } from "../../linux/system-error.ts";
 import type { Config } from "../../spec/runtime/config.ts";
 import { isBind } from "../../spec/runtime/mount.ts";
@@ -25,10 +28,15 @@ function measureHost(): HostFacts {
   const status = readFileSync("/proc/self/status", "latin1");
   const mask = (name: string): bigint => BigInt(`0x${new RegExp(`^${name}:\\s*([0-9a-f]+)`, "m").exec(status)?.[1] ?? "0"}`);
   const permitted = mask("CapPrm") & mask("CapBnd");
+  const capable = (mask("CapEff") & CAP_SYS_ADMIN) !== 0n;
+  const privileged = capable && inFirstUserNamespace();
   return {
     euid: process.geteuid!(),
     egid: process.getegid!(),
-    privileged: (mask("CapEff") & CAP_SYS_ADMIN) !== 0n && inFirstUserNamespace(),
+    privileged,
+    capable,
+    ownsMounts: privileged || (capable && ownsMountNamespace()),
+    setgroupsDenied: readOr("/proc/self/setgroups", "allow").startsWith("deny"),
     arch: process.arch === "arm64" ? "aarch64" : "x86_64",
     permitted,
     lastCapability: Number(readFileSync("/proc/sys/kernel/cap_last_cap", "latin1")),
@@ -43,6 +51,17 @@ function measureHost(): HostFacts {
 /** The first user namespace maps every id onto itself. */
 function inFirstUserNamespace(): boolean {
   return /^\s*0\s+0\s+4294967295\s*$/.test(readOr("/proc/self/uid_map", "0 0 4294967295"));
+}
+
+/** ioctl_nsfs(2) NS_GET_USERNS, which answers only where the owner is our user namespace or one below it. */
+const NS_GET_USERNS = 0xb701;
+
+function ownsMountNamespace(): boolean {
+  using mounts = new Fd(openSync("/proc/self/ns/mnt", constants.O_RDONLY));
+  const owner = syscall(SYS.ioctl, [I32, I64, I64], [mounts.n, NS_GET_USERNS, 0]);
+  if (owner < 0) return false;
+  using fd = new Fd(owner);
+  return fstatSync(fd.n).ino === statSync("/proc/self/ns/user").ino;
 }
 
 function readOr(path: string, otherwise: string): string {

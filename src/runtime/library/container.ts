@@ -60,7 +60,7 @@ export async function createContainer(options: ContainerOptions): Promise<Contai
       context,
       id,
       { bundle: options.bundle, stdio: stdio.fds },
-      { operation: "create", stay: "untilExit", dieWithRuntime: !options.outlive, config: options.config },
+      { operation: "create", stay: "untilExit", dieWithRuntime: !options.outlive, waiting: "events", config: options.config },
       options.signal,
     );
     stdio[Symbol.dispose]();
@@ -138,7 +138,7 @@ export class Container implements AsyncDisposable {
     const process = processOf(readConfigOf(found.directory), { ...rest, args });
     const stdio = new Stdio(wanted);
     try {
-      const mode = { stay: "untilExit", dieWithRuntime: true, signal } as const;
+      const mode = { stay: "untilExit", dieWithRuntime: true, waiting: "events", signal } as const;
       const launched = await startExec(this.#context, found, process, { stdio: stdio.fds }, mode);
       stdio[Symbol.dispose]();
       return new ContainerProcess(launched, stdio);

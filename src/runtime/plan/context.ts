@@ -63,7 +63,12 @@ export class PlanContext {
    * only init, root of its own user namespace, does.
    */
   get sourcePhase(): "shim" | "init" {
-    return this.host.privileged && this.hasUserns ? "shim" : "init";
+    return this.host.ownsMounts && this.hasUserns ? "shim" : "init";
+  }
+
+  /** Whether the container runs in another user namespace than the host's first one, be it its own or ours. */
+  get isMapped(): boolean {
+    return this.hasUserns || !this.host.privileged;
   }
 
   /** Whether mounts made in the container are to reach the host. */

@@ -7,6 +7,7 @@ import { bringsDev, planDev } from "./dev.ts";
 import { dedupe, executableCandidates, lookUp } from "./environment.ts";
 import { planHiddenPaths } from "./hidden-paths.ts";
 import { type HookState, hookOps, hookSteps } from "./hooks.ts";
+import { hostId } from "./id-maps.ts";
 import { planMounts } from "./mounts.ts";
 import { planNamespaces, setgroupsDenied } from "./namespaces.ts";
 import type { HostStep, Plan } from "./plan.ts";
@@ -100,7 +101,9 @@ export function planCreate(context: PlanContext, seccomp: CompiledSeccomp | unde
   }
 
   const undumpable: Op = { op: "undumpable" };
+  const limits = rlimitOps(process, host);
   const init: Op[] = [
+    ...namespaces.dumpable,
     // An ordinary user must stay dumpable until its id maps are written.
     ...(host.euid === 0 ? [] : [undumpable]),
     ...sync,
@@ -134,6 +137,7 @@ export function planCreate(context: PlanContext, seccomp: CompiledSeccomp | unde
     ...identityOps(process, identity),
 
     keepFds(request.preserved, "start"),
+    ...limits.init,
     { op: "ready" },
     { op: "wait_start" },
     ...hookOps(config, "startContainer", state("created"), env),
@@ -161,7 +165,7 @@ export function planCreate(context: PlanContext, seccomp: CompiledSeccomp | unde
         ],
         parent: [...namespaces.parent, ...oomScoreOps(process, host)],
         init,
-        late: rlimitOps(process),
+        late: limits.late,
       },
     },
     atSync: { ...namespaces.atSync, ...atSync },
@@ -200,8 +204,15 @@ function checkPlannable(context: PlanContext): void {
     const subject = "config.json: linux.intelRdt";
     throw new RuntError("Unimplemented", `${subject}: Intel RDT is not supported`, { operation: "create", subject });
   }
-  if (!host.privileged && !context.hasUserns) {
+  if (!host.capable && !context.hasUserns) {
     refuse("linux.namespaces", "an ordinary user needs a user namespace to make a container");
+  }
+  if (context.namespace("user") === "new") {
+    for (const kind of ["uidMappings", "gidMappings"] as const) {
+      if (hostId(config.linux[kind], 0) === undefined) {
+        refuse(`linux.${kind}`, "id 0 of the container is not mapped: root of the user namespace makes the container");
+      }
+    }
   }
 }
 

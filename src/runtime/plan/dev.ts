@@ -44,7 +44,7 @@ export function planDev(context: PlanContext): DevOps {
   const own = new Map(context.config.linux.devices.map((device) => [device.path, device]));
   const all = [...defaultDevices.filter((device) => !own.has(device.path)), ...own.values()];
   for (const [i, device] of all.entries()) {
-    const ops = context.hasUserns ? bindDevice(context, device, `device${i}`) : makeDevice(device);
+    const ops = context.isMapped ? bindDevice(context, device, `device${i}`) : makeDevice(device);
     const at = own.has(device.path) ? `linux.devices[${context.config.linux.devices.indexOf(device)}]` : "/dev";
     shim.push(...ops.shim.map((op) => ({ ...op, at })));
     init.push(...ops.init.map((op) => ({ ...op, at })));

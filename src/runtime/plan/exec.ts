@@ -55,6 +55,7 @@ export function planExec(request: ExecRequest, host: HostFacts, seccomp: Compile
     bits: capabilityBits(process.capabilities, available, (text) => warnings.push(text)),
   };
 
+  const limits = rlimitOps(process, host);
   const before: HostStep[] = [];
   for (const fd of request.preserved) before.push({ step: "inherit", slot: `preserved-${fd}`, fd });
   before.push({ step: "pidfd", slot: "init", pid: request.pid });
@@ -104,11 +105,12 @@ export function planExec(request: ExecRequest, host: HostFacts, seccomp: Compile
           ...labelOps(process, host),
           ...identityOps(process, identity),
           keepFds(request.preserved, null),
+          ...limits.init,
           { op: "ready" },
           ...lateSeccomp(process, identity),
           { op: "exec", argv: process.args, env, at: "process.args" },
         ],
-        late: rlimitOps(process),
+        late: limits.late,
       },
     },
     atSync,

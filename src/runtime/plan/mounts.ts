@@ -195,7 +195,7 @@ function fallback(context: PlanContext, type: string, tree: string): { otherwise
     flags: k.OPEN_TREE_CLONE | k.AT_RECURSIVE,
   });
   // sysfs belongs to a network namespace, and only who owns that one may mount it.
-  if (type === "sysfs" && context.hasUserns) return { otherwise: [bind("/sys")] };
+  if (type === "sysfs" && context.isMapped) return { otherwise: [bind("/sys")] };
   if (type !== "cgroup2" || !context.cgroupPath) return {};
   // Without a cgroup namespace of its own a container sees its own part only; and nothing where an ordinary
   // user got no cgroup, rather than the host's (CVE-2023-25809).

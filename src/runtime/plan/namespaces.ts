@@ -1,4 +1,5 @@
 /** `linux.namespaces`: which are made by clone3, which are joined before it, and what a new one needs. */
+import { RuntError } from "../../errors.ts";
 import { namespaceFlags, type NamespaceFile } from "../../linux/namespace-flags.ts";
 import type { LinuxNamespaceType } from "../../spec/runtime/namespaces.ts";
 import type { Op, SyncPoint } from "../wire/ops.ts";
@@ -23,6 +24,8 @@ export interface NamespaceOps {
   readonly before: readonly HostStep[];
   readonly shim: readonly Op[];
   readonly parent: readonly Op[];
+  /** What init does to its own files in /proc, which it may not open any more once it is undumpable. */
+  readonly dumpable: readonly Op[];
   /** First things in init. */
   readonly init: readonly Op[];
   readonly atSync: Partial<Record<SyncPoint, readonly HostStep[]>>;
@@ -41,9 +44,10 @@ export function planNamespaces(context: PlanContext): NamespaceOps {
   const before: HostStep[] = [];
   const shim: Op[] = [];
   const init: Op[] = [];
+  const dumpable: Op[] = [];
   let cloneFlags = 0;
 
-  const order: LinuxNamespaceType[] = host.privileged ? [...joinOrder, "user"] : ["user", ...joinOrder];
+  const order: LinuxNamespaceType[] = host.capable ? [...joinOrder, "user"] : ["user", ...joinOrder];
   for (const type of order) {
     const wanted = context.namespace(type);
     const flag = namespaceFlags[namespaceFile[type]];
@@ -52,13 +56,14 @@ export function planNamespaces(context: PlanContext): NamespaceOps {
       // The cgroup namespace's root is the cgroup one is in, and clone3 looks at the parent's. The time
       // namespace's offsets can be set only while nobody is in it.
       if (type === "cgroup") init.push({ op: "unshare", flags: flag, at: "linux.namespaces" });
-      else if (type === "time") shim.push(...timeOps(context));
+      else if (type === "time") (host.capable ? shim : dumpable).push(...timeOps(context));
       else cloneFlags |= flag;
       continue;
     }
     const slot = `ns-${type}`;
     before.push({ step: "open", slot, path: wanted });
-    shim.push({ op: "setns", fd: slot, nstype: flag, at: "linux.namespaces" });
+    const at = `linux.namespaces[${config.linux.namespaces.findIndex((each) => each.type === type)}]`;
+    shim.push({ op: "setns", fd: slot, nstype: flag, at });
   }
 
   const { parent, atSync } = planIdMaps(context);
@@ -67,10 +72,21 @@ export function planNamespaces(context: PlanContext): NamespaceOps {
   const uts: Op[] = [];
   if (config.hostname) uts.push({ op: "sethostname", name: config.hostname, at: "hostname" });
   if (config.domainname) uts.push({ op: "setdomainname", name: config.domainname, at: "domainname" });
-  return { cloneFlags, before, shim, parent, init: [...become, ...init, ...loopback, ...uts], atSync };
+  return { cloneFlags, before, shim, parent, dumpable, init: [...become, ...init, ...loopback, ...uts], atSync };
 }
 
-function timeOps({ config }: PlanContext): Op[] {
+/**
+ * As root in the shim, whose child is then born in it. An ordinary user may make one only in its own user
+ * namespace, which init is; and init gets into it at execve, as Linux does since 6.1.
+ */
+function timeOps(context: PlanContext): Op[] {
+  const { config, host } = context;
+  if (!host.capable && isOlder(host.kernel, 6, 1)) {
+    throw new RuntError("Unimplemented", "config.json: linux.namespaces: a time namespace without root needs Linux 6.1", {
+      operation: "create",
+      subject: "config.json: linux.namespaces",
+    });
+  }
   const { monotonic, boottime } = config.linux.timeOffsets;
   const lines = Object.entries({ monotonic, boottime }).flatMap(([clock, offset]) =>
     offset ? [`${clock} ${offset.secs} ${offset.nanosecs}\n`] : [],
@@ -80,7 +96,12 @@ function timeOps({ config }: PlanContext): Op[] {
   return lines.length === 0 ? [unshare] : [unshare, { op: "write_proc", file: "timens_offsets", data: lines.join(""), at }];
 }
 
-/** Root writes any map; an ordinary user one line that maps itself, and asks newuidmap(1) for more. */
+function isOlder(release: string, major: number, minor: number): boolean {
+  const [a = 0, b = 0] = release.split(".").map(Number);
+  return a < major || (a === major && b < minor);
+}
+
+/** Root writes any map of ids it has; an ordinary user one line that maps itself, and asks newuidmap(1) for more. */
 function planIdMaps(context: PlanContext): Pick<NamespaceOps, "parent" | "atSync"> {
   if (context.namespace("user") !== "new") return { parent: [], atSync: {} };
   const { uidMappings, gidMappings } = context.config.linux;
@@ -93,16 +114,17 @@ function planIdMaps(context: PlanContext): Pick<NamespaceOps, "parent" | "atSync
     gidMappings.length === 1 &&
     gidMappings[0]!.size === 1 &&
     gidMappings[0]!.hostID === host.egid;
-  if (host.privileged || self) {
-    const deny = host.privileged ? [] : [write("setgroups", "deny")];
+  if (host.capable || self) {
+    const deny = host.capable ? [] : [write("setgroups", "deny")];
     return { parent: [...deny, write("uid_map", mapText(uidMappings)), write("gid_map", mapText(gidMappings))], atSync: {} };
   }
   const step: HostStep = { step: "map-ids", uid: mapArguments(uidMappings), gid: mapArguments(gidMappings) };
   return { parent: [{ op: "sync", point: 0, at: "linux.uidMappings" }], atSync: { maps: [step] } };
 }
 
-/** Whether setgroups(2) is denied in the container: an ordinary user mapped only itself. */
+/** Whether setgroups(2) is denied in the container: an ordinary user mapped only itself, here or above. */
 export function setgroupsDenied(context: PlanContext): boolean {
+  if (context.host.setgroupsDenied) return true;
   const { parent } = planIdMaps(context);
   return parent.some((op) => op.op === "write_proc" && op.file === "setgroups");
 }

@@ -14,7 +14,7 @@ export interface PlanOptions {
 
 /** The plan for a bundle on this host as it is now. Nothing is done. @throws {RuntError} as create would */
 export async function planBundle(bundle: string, { context, config }: PlanOptions): Promise<Plan> {
-  const mode: CreateMode = { operation: "plan", stay: "untilReady", dieWithRuntime: false, consoleFd: -1 };
+  const mode: CreateMode = { operation: "plan", stay: "untilReady", dieWithRuntime: false, waiting: "blocking", consoleFd: -1 };
   const options = { bundle, ...(config === undefined ? {} : { config }) };
   const { plan, cgroup } = await prepare(context, "ID", options, mode);
   cgroup[Symbol.dispose]();

@@ -6,24 +6,32 @@ import type { Op } from "../wire/ops.ts";
 import { ioPriorityOps, schedulerOps } from "./scheduling.ts";
 
 const CAP_SYS_ADMIN = 1n << 21n;
+const CAP_SYS_RESOURCE = 1n << 24n;
 
-/** Resource limits, set by the shim when init needs none of what they limit any more. */
-export function rlimitOps(process: Process): Op[] {
-  return process.rlimits.map((limit, i) => ({
-    op: "prlimit",
-    resource: RLIMITS[limit.type],
-    soft: limit.soft,
-    hard: limit.hard,
-    at: `process.rlimits[${i}]`,
-  }));
+/**
+ * Resource limits, set by the shim when init needs none of what they limit any more. Limits of a process of
+ * another user ask for CAP_SYS_RESOURCE: where there is none, init lowers its own.
+ */
+export function rlimitOps(process: Process, host: HostFacts): { init: Op[]; late: Op[] } {
+  const ops = process.rlimits.map(
+    (limit, i): Op => ({
+      op: "prlimit",
+      resource: RLIMITS[limit.type],
+      soft: limit.soft,
+      hard: limit.hard,
+      at: `process.rlimits[${i}]`,
+    }),
+  );
+  return host.permitted & CAP_SYS_RESOURCE ? { init: [], late: ops } : { init: ops, late: [] };
 }
 
 /** Lowering it asks for privileges that init may not have, so the shim writes it. */
 export function oomScoreOps(process: Process, host: HostFacts): Op[] {
   if (process.oomScoreAdj === undefined) return [];
   const op: Op = { op: "write_proc", file: "oom_score_adj", data: String(process.oomScoreAdj), at: "process.oomScoreAdj" };
-  // An ordinary user cannot lower it, and most configs of rootless engines ask for a plain 0.
-  return [!host.privileged && process.oomScoreAdj <= 0 ? { ...op, optional: true } : op];
+  // An ordinary user cannot lower it, and engines ask for a plain 0 where nobody asked for anything: a user
+  // session that itself has more (systemd's has 100) keeps that.
+  return [!host.privileged && process.oomScoreAdj === 0 ? { ...op, optional: true } : op];
 }
 
 /** The five sets as bits. */

@@ -10,9 +10,20 @@
  * ```
  * `otherwise` counts the ops that follow as this one's fallback: run if it fails, skipped if not.
  */
-import { type Op, opNames, opTable, type Phase, phases, type Slot } from "./ops.ts";
+import { Make, type Op, opNames, opTable, type Phase, phases, type Slot, Stay, syncPoints } from "./ops.ts";
 
-export const magic = 0x314e_4c50; // "PLN1"
+/**
+ * First word of a plan: a fingerprint of the op table (FNV-1a), so that a shim of another build refuses the plan
+ * instead of reading other ops into it.
+ */
+export const magic = fingerprint(JSON.stringify([opTable, phases, syncPoints, Stay, Make]));
+
+function fingerprint(text: string): number {
+  let hash = 0x811c_9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x0100_0193);
+  return hash >>> 0;
+}
+
 export const headerSize = 64;
 export const opSize = 56;
 export const maxArgs = 6;
@@ -143,9 +154,8 @@ class DataWriter {
     // The length sits in the four bytes before an 8-aligned body.
     this.#align(8);
     this.#append(new Uint8Array(4));
-    const offset = this.#words([value.length]);
-    this.#append(value);
-    return offset;
+    this.#words([value.length]);
+    return this.#append(value);
   }
 
   bytes(): Buffer {

@@ -28,7 +28,6 @@ interface OpDefinition {
 const shim = ["shim"] as const;
 const init = ["init"] as const;
 const shimOrInit = ["shim", "init"] as const;
-const parentOrLate = ["parent", "late"] as const;
 
 /** The order is the wire's numbering; new ones go to the end of their group, and both sides are rebuilt. */
 export const opTable = {
@@ -41,8 +40,8 @@ export const opTable = {
   userns_fd: { phases: shim, args: { out: "slot", uid_map: "str", gid_map: "str" } },
   /** Writes a file of /proc/self (shim) or /proc/PID-of-init (parent, late), through verified procfs. */
   write_proc: { phases: ["shim", "parent", "late", "init"], args: { file: "str", data: "str" } },
-  /** prlimit(2) on init. */
-  prlimit: { phases: parentOrLate, args: { resource: "num", soft: "num", hard: "num" } },
+  /** prlimit(2) on init, by the shim or by itself. */
+  prlimit: { phases: ["parent", "late", "init"], args: { resource: "num", soft: "num", hard: "num" } },
   /** Tells the runtime that this point is reached, and waits until it says go on. */
   sync: { phases: ["shim", "parent", "init"], args: { point: "num" } },
 
