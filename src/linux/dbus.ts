@@ -126,17 +126,18 @@ export class DBusConnection implements Disposable {
   }
 
   /**
-   * SASL EXTERNAL: the socket tells who we are, we say it once more in hexadecimal ASCII.
+   * SASL EXTERNAL: the socket tells who we are, we say it once more in hexadecimal ASCII. All of it goes in one
+   * write: systemd's side does not look at a message that it has received together with "BEGIN", until
+   * something else arrives.
    * @see dbus-specification.html#auth-protocol
    */
   async #authenticate(uid: number): Promise<void> {
     const answer = new Promise<string>((resolve, reject) => {
       this.#handshake = { resolve, reject };
     });
-    this.#socket.write(`\0AUTH EXTERNAL ${Buffer.from(String(uid)).toString("hex")}\r\n`);
+    this.#socket.write(`\0AUTH EXTERNAL ${Buffer.from(String(uid)).toString("hex")}\r\nBEGIN\r\n`);
     const line = await answer;
     if (!line.startsWith("OK ")) throw new DBusError("org.freedesktop.DBus.Error.AuthFailed", line);
-    this.#socket.write("BEGIN\r\n");
   }
 
   #receive(data: Buffer): void {

@@ -45,12 +45,26 @@ export function errnoName(errno: number): string {
 
 /** strerror(3) in lower case, as Go and so every caller of an OCI runtime writes it: "no such file or directory". */
 export function errnoText(errno: number): string {
-  return getSystemErrorMap().get(-errno)?.[1] ?? extraTexts[errno] ?? `errno ${errno}`;
+  return texts[errno] ?? getSystemErrorMap().get(-errno)?.[1] ?? `errno ${errno}`;
 }
 
-/** What libuv has no words for. */
-const extraTexts: Record<number, string> = {
+/** Where libuv, whose texts Node has, words it differently, or not at all. */
+const texts: Readonly<Record<number, string>> = {
+  5: "input/output error",
   8: "exec format error",
+  10: "no child processes",
+  12: "cannot allocate memory",
+  14: "bad address",
+  16: "device or resource busy",
+  17: "file exists",
+  18: "invalid cross-device link",
+  21: "is a directory",
+  23: "too many open files in system",
+  36: "file name too long",
+  40: "too many levels of symbolic links",
+  74: "bad message",
+  75: "value too large for defined data type",
+  87: "too many users",
   95: "operation not supported",
   126: "required key not available",
 };

@@ -91,7 +91,7 @@ export async function startExec(
   const host = hostFacts();
   using driver = state.cgroup && driverOf(state.cgroup);
   using cgroup = driver?.cgroup && execCgroup(driver.cgroup, options.cgroup ?? []);
-  const flags = differingNamespaces(pid);
+  const flags = differingNamespaces(found);
   const consoleOf = options.consoleSocket ? { path: options.consoleSocket } : undefined;
   const plan = planExec(
     {
@@ -101,7 +101,7 @@ export async function startExec(
       pid,
       namespaceFlags: flags,
       joinsUserns: (flags & namespaceFlags.user) !== 0,
-      setgroupsDenied: (flags & namespaceFlags.user) !== 0 && readFileSync(`/proc/${pid}/setgroups`, "latin1").startsWith("deny"),
+      setgroupsDenied: host.setgroupsDenied || (flags & namespaceFlags.user) !== 0 && readFileSync(`/proc/${pid}/setgroups`, "latin1").startsWith("deny"),
       console: consoleOf ?? (mode.consoleFd === undefined ? undefined : { fd: mode.consoleFd }),
       preserved: Array.from({ length: options.preserveFds ?? 0 }, (_, i) => 3 + i),
       cgroup: cgroup?.dir,
@@ -154,12 +154,16 @@ function execCgroup(own: Cgroup, paths: readonly string[]): Cgroup {
 }
 
 /** Kinds of namespaces in which `pid` is elsewhere than we are. */
-function differingNamespaces(pid: number): number {
+function differingNamespaces({ state, status }: Found): number {
+  const { pid } = state.init!;
   let flags = 0;
   for (const [file, flag] of Object.entries(namespaceFlags) as [NamespaceFile, number][]) {
     try {
       if (readlinkSync(`/proc/${pid}/ns/${file}`) !== readlinkSync(`/proc/self/ns/${file}`)) flags |= flag;
     } catch (error) {
+      if (hasCode(error, "EACCES") && status === "created") {
+        throw wrongState("exec", state.id, "cannot exec in a created container as an ordinary user: start it first");
+      }
       if (!hasCode(error, "ENOENT")) throw error;
     }
   }
@@ -199,7 +203,7 @@ export function processOf(config: Config, options: ExecOptions): Process {
     },
     ...(options.processLabel ? { selinuxLabel: options.processLabel } : {}),
     ...(options.apparmor ? { apparmorProfile: options.apparmor } : {}),
-    noNewPrivileges: options.noNewPrivs ?? base.noNewPrivileges,
+    noNewPrivileges: options.noNewPrivs || base.noNewPrivileges,
     capabilities:
       added.length === 0
         ? capabilities

@@ -47,7 +47,8 @@ export class TerminalBridge implements Disposable {
       stdin.off("data", input);
       stdin.off("end", end);
       stdin.pause();
-      stdin.unref();
+      // Where it is a file, it has no handle that could keep us running.
+      (stdin as Partial<Pick<typeof stdin, "unref">>).unref?.();
     });
     this.#ended = new Promise((resolve) => {
       terminal.on("data", (bytes: Buffer) => stdout.write(bytes));

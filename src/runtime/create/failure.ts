@@ -22,9 +22,32 @@ export function failureOf(operation: string, message: Message, ops: readonly Op[
     ...(op?.at === undefined ? {} : { subject: op.at === "/dev" ? op.at : `config.json: ${op.at}` }),
     syscall: message.syscall,
     code: cause.code,
+    ...hint(op, cause.code),
   };
   const kind = kinds[cause.code] ?? "Internal";
   return new RuntError(kind, `unable to start container process: ${describe(message, op)}`, site, cause);
+}
+
+/** What a refusal by the kernel mostly means, and what to do about it. */
+function hint(op: Op | undefined, code: string): { hint?: string } {
+  if (op === undefined || (code !== "EPERM" && code !== "EACCES")) return {};
+  switch (op.op) {
+    case "attach_root":
+      return { hint: "the container's root, as the host knows it, must be let through every directory above the rootfs (chmod o+x)" };
+    case "move_mount":
+    case "mknod":
+    case "mkdir":
+    case "symlink":
+      return { hint: "in a user namespace the rootfs must belong to the container's root, as the host knows it" };
+    case "setns":
+      return { hint: "only the owner of a namespace may join it; join the user namespace that it belongs to as well" };
+    case "prlimit":
+      return { hint: "only CAP_SYS_RESOURCE raises a hard limit; ulimit -H shows what there is" };
+    case "write_proc":
+      return op.file === "oom_score_adj" ? { hint: "only CAP_SYS_RESOURCE lowers it below what the runtime itself has" } : {};
+    default:
+      return {};
+  }
 }
 
 function describe(message: Message, op: Op | undefined): string {

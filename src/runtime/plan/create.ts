@@ -9,7 +9,7 @@ import { planHiddenPaths } from "./hidden-paths.ts";
 import { type HookState, hookOps, hookSteps } from "./hooks.ts";
 import { hostId } from "./id-maps.ts";
 import { planMounts } from "./mounts.ts";
-import { planNamespaces, setgroupsDenied } from "./namespaces.ts";
+import { planNamespaces, setgroupsOf } from "./namespaces.ts";
 import type { HostStep, Plan } from "./plan.ts";
 import {
   allCapabilities,
@@ -59,12 +59,16 @@ export function planCreate(context: PlanContext, seccomp: CompiledSeccomp | unde
     (text) => warnings.push(text),
   );
   const identity: IdentityOptions = {
-    setgroupsDenied: setgroupsDenied(context),
+    setgroups: setgroupsOf(context),
     seccomp: seccomp && { op: "seccomp", filter: seccomp.filter, flags: seccomp.flags, at: "linux.seccomp" },
     listener: seccomp?.listener ?? false,
     candidates: executableCandidates(process.args[0]!, env),
     bits,
   };
+
+  if (identity.setgroups === "denied" && process.user.additionalGids.length > 0) {
+    warnings.push("process.user.additionalGids: passed over, because setgroups(2) is denied in this user namespace");
+  }
 
   // The fds that the process keeps come first, so that their slots are consecutive.
   for (const fd of request.preserved) before.push({ step: "inherit", slot: `preserved-${fd}`, fd });

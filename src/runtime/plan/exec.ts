@@ -48,7 +48,7 @@ export function planExec(request: ExecRequest, host: HostFacts, seccomp: Compile
   if (!lookUp(env, "HOME")) env.push(`HOME=${request.home}`);
   const available = request.joinsUserns ? allCapabilities(host.lastCapability) : host.permitted;
   const identity: IdentityOptions = {
-    setgroupsDenied: request.setgroupsDenied,
+    setgroups: request.setgroupsDenied ? "denied" : "allowed",
     seccomp: seccomp && { op: "seccomp", filter: seccomp.filter, flags: seccomp.flags, at: "linux.seccomp" },
     listener: seccomp?.listener ?? false,
     candidates: executableCandidates(process.args[0]!, env),

@@ -4,7 +4,7 @@ import { RuntError } from "../../errors.ts";
 import type { LinuxIDMapping } from "../../spec/runtime/id-mapping.ts";
 import type { Mount } from "../../spec/runtime/mount.ts";
 import { Make, type Op } from "../wire/ops.ts";
-import { mapText } from "./id-maps.ts";
+import { hostId, mapText } from "./id-maps.ts";
 import { type SortedMountOptions, sortMountOptions } from "./mount-options.ts";
 import type { PlanContext } from "./context.ts";
 
@@ -149,23 +149,23 @@ function fileSystemOps(context: PlanContext, mount: Mount, options: SortedMountO
   const flags = options.superFlags.filter((flag) => !(flag === "ro" && (late || sharedInstance.has(type))));
   const source = mount.source !== undefined ? [`source=${mount.source}`] : [];
   const label = context.mountLabel && labelled.has(type) ? [`context=${context.mountLabel}`] : [];
-  const open: Op = {
+  const open: FsMount = {
     op: "fsmount",
     out: tree,
     type,
     options: [...source, ...flags, ...data, ...label],
     attrs: attributes.set,
-    ...fallback(context, type, tree),
   };
+  const otherwise = fallback(context, type, tree, open);
 
   const strict = type === "proc" || type === "sysfs" ? 1 : 0;
   const beforeMove: Op[] = [];
   if (isTmpfs && !data.some((word) => word.startsWith("mode="))) beforeMove.push({ op: "copy_mode", tree, path: destination });
   if (isTmpfs && options.tmpcopyup) beforeMove.push({ op: "copy_up", tree, path: destination });
   const init: Op[] = [
-    open,
+    otherwise.length > 0 ? { ...open, otherwise } : open,
     // fsmount took the attributes; a fallback did not, and propagation comes by itself anyway.
-    ...treeOps(tree, options, open.otherwise ? attributes : { set: 0, clear: 0 }),
+    ...treeOps(tree, options, otherwise.length > 0 ? attributes : { set: 0, clear: 0 }),
     ...beforeMove,
     { op: "move_mount", tree, path: destination, make: Make.directory, strict },
   ];
@@ -186,19 +186,39 @@ function cgroup2Data(data: readonly string[]): string[] {
 }
 
 /** Where a kernel may refuse to mount something anew, what is mounted already is bound instead. */
-function fallback(context: PlanContext, type: string, tree: string): { otherwise?: Op[] } {
-  const bind = (path: string): Op => ({
-    op: "open_tree",
-    out: tree,
-    dir: null,
-    path,
-    flags: k.OPEN_TREE_CLONE | k.AT_RECURSIVE,
-  });
-  // sysfs belongs to a network namespace, and only who owns that one may mount it.
-  if (type === "sysfs" && context.isMapped) return { otherwise: [bind("/sys")] };
-  if (type !== "cgroup2" || !context.cgroupPath) return {};
-  // Without a cgroup namespace of its own a container sees its own part only; and nothing where an ordinary
-  // user got no cgroup, rather than the host's (CVE-2023-25809).
-  const nothing: Op = { op: "fsmount", out: tree, type: "tmpfs", options: ["ro", "mode=0555"], attrs: k.MOUNT_ATTR_RDONLY };
-  return { otherwise: [context.host.privileged ? bind(context.cgroupPath) : { ...bind(context.cgroupPath), otherwise: [nothing] }] };
+function fallback(context: PlanContext, type: string, tree: string, wanted: FsMount): Op[] {
+  const flags = k.OPEN_TREE_CLONE | k.AT_RECURSIVE;
+  const bind = (path: string): Op => ({ op: "open_tree", out: tree, dir: null, path, flags });
+  switch (type) {
+    case "sysfs":
+      // It belongs to a network namespace, and only who owns that one may mount it.
+      return context.isMapped ? [bind("/sys")] : [];
+    case "cgroup2":
+      return context.cgroupPath ? ownCgroup(context, tree, bind(context.cgroupPath)) : [];
+    case "devpts": {
+      // "gid=5" is in every config, and an ordinary user has one group only.
+      const options = wanted.options.filter((option) => isMappedGid(context, option));
+      return options.length < wanted.options.length ? [{ ...wanted, options }] : [];
+    }
+    default:
+      return [];
+  }
+}
+
+type FsMount = Extract<Op, { op: "fsmount" }>;
+
+/**
+ * Without a cgroup namespace of its own a container sees its own part only; and nothing where an ordinary
+ * user got no cgroup, rather than the host's (CVE-2023-25809).
+ */
+function ownCgroup({ host }: PlanContext, tree: string, own: Op): Op[] {
+  if (host.privileged) return [own];
+  const attrs = k.MOUNT_ATTR_RDONLY;
+  return [{ ...own, otherwise: [{ op: "fsmount", out: tree, type: "tmpfs", options: ["ro", "mode=0555"], attrs }] }];
+}
+
+/** False for "gid=N" of a group that the container may turn out not to have. */
+function isMappedGid({ config, isMapped }: PlanContext, option: string): boolean {
+  const gid = /^gid=(\d+)$/.exec(option)?.[1];
+  return !isMapped || gid === undefined || hostId(config.linux.gidMappings, Number(gid)) !== undefined;
 }

@@ -6,6 +6,7 @@ import type { Op, SyncPoint } from "../wire/ops.ts";
 import type { PlanContext } from "./context.ts";
 import { mapArguments, mapText } from "./id-maps.ts";
 import type { HostStep } from "./plan.ts";
+import type { Setgroups } from "./process.ts";
 
 /** The name in /proc/PID/ns of each kind in config.json. */
 export const namespaceFile: Record<LinuxNamespaceType, NamespaceFile> = {
@@ -122,9 +123,11 @@ function planIdMaps(context: PlanContext): Pick<NamespaceOps, "parent" | "atSync
   return { parent: [{ op: "sync", point: 0, at: "linux.uidMappings" }], atSync: { maps: [step] } };
 }
 
-/** Whether setgroups(2) is denied in the container: an ordinary user mapped only itself, here or above. */
-export function setgroupsDenied(context: PlanContext): boolean {
-  if (context.host.setgroupsDenied) return true;
+/** Denied where an ordinary user mapped only itself, here or above. */
+export function setgroupsOf(context: PlanContext): Setgroups {
+  if (context.host.setgroupsDenied) return "denied";
+  const user = context.namespace("user");
+  if (user !== undefined && user !== "new") return "unknown";
   const { parent } = planIdMaps(context);
-  return parent.some((op) => op.op === "write_proc" && op.file === "setgroups");
+  return parent.some((op) => op.op === "write_proc" && op.file === "setgroups") ? "denied" : "allowed";
 }

@@ -97,8 +97,11 @@ export function labelOps(process: Process, host: HostFacts): Op[] {
   return ops;
 }
 
+/** Whether setgroups(2) is allowed in the user namespace; one that is joined by path does not tell. */
+export type Setgroups = "allowed" | "denied" | "unknown";
+
 export interface IdentityOptions {
-  readonly setgroupsDenied: boolean;
+  readonly setgroups: Setgroups;
   readonly seccomp: Op | undefined;
   /** Whether the seccomp listener must be told to the runtime. */
   readonly listener: boolean;
@@ -124,7 +127,7 @@ export function identityOps(process: Process, options: IdentityOptions): Op[] {
   }
   ops.push(
     { op: "chdir", path: process.cwd, optional: true, at: "process.cwd" },
-    { op: "set_user", uid, gid, groups, setgroups: options.setgroupsDenied ? 0 : 1, at },
+    setUser(options.setgroups, { op: "set_user", uid, gid, groups, setgroups: 1, at }),
     {
       op: "capset",
       effective: bits.effective,
@@ -132,7 +135,7 @@ export function identityOps(process: Process, options: IdentityOptions): Op[] {
       inheritable: bits.inheritable,
       at: "process.capabilities",
     },
-    { op: "cap_ambient", set: bits.ambient, at: "process.capabilities" },
+    ...(bits.ambient === 0n ? [] : [{ op: "cap_ambient", set: bits.ambient, at: "process.capabilities" } as const]),
     { op: "chdir", path: process.cwd, at: "process.cwd" },
     { op: "find_executable", candidates: options.candidates, at: "process.args" },
   );
@@ -140,6 +143,13 @@ export function identityOps(process: Process, options: IdentityOptions): Op[] {
     ops.push(options.seccomp, { op: "sync", point: 4, at: "linux.seccomp" });
   }
   return ops;
+}
+
+/** Where it may be denied, a user without additional groups can do without setgroups(2). */
+function setUser(setgroups: Setgroups, op: Extract<Op, { op: "set_user" }>): Op {
+  const without = { ...op, setgroups: 0 };
+  if (setgroups === "denied") return without;
+  return setgroups === "unknown" && op.groups.length === 0 ? { ...op, otherwise: [without] } : op;
 }
 
 /** The filter as the last thing before execve, where it then need not allow anything of ours. */

@@ -133,7 +133,7 @@ export const opTable = {
   /** Writes /proc/self/attr/…: the label takes effect at execve. */
   lsm_label: { phases: init, args: { file: "str", label: "str" } },
   no_new_privs: { phases: init, args: {} },
-  /** Drops from the bounding set all capabilities that are not in `keep`. */
+  /** Drops from the bounding set all capabilities that are not in `keep`, and empties the ambient set. */
   cap_bounding: { phases: init, args: { keep: "num" } },
   /** setgroups, setresgid, setresuid; permitted capabilities survive until `capset`. */
   set_user: { phases: init, args: { uid: "num", gid: "num", groups: "bytes", setgroups: "num" } },

@@ -40,7 +40,7 @@ export type Config = Infer<typeof Config>;
  */
 export function parseConfig(text: string, where: string, operation = "create"): Config {
   const origin: Origin = { where, operation };
-  const config = parseDocument(Config, text, origin);
+  const config = inItsVersion(parseDocument(Config, text, origin));
   checkConfig(config, origin);
   return config;
 }
@@ -51,9 +51,20 @@ export function parseConfig(text: string, where: string, operation = "create"): 
  */
 export function readConfig(value: unknown, where: string, operation = "create"): Config {
   const origin: Origin = { where, operation };
-  const config = readDocument(Config, value, origin);
+  const config = inItsVersion(readDocument(Config, value, origin));
   checkConfig(config, origin);
   return config;
+}
+
+/**
+ * Until 1.3 `pids.limit` was not a pointer in the specification's Go types: 0 is what engines wrote, and still
+ * write, for "no limit". From 1.3 on it is a limit like any other.
+ */
+function inItsVersion(config: Config): Config {
+  const [, minor = "0"] = config.ociVersion.split(".");
+  if (config.linux.resources.pids.limit !== 0 || Number(minor) >= 3) return config;
+  const { limit: _, ...pids } = config.linux.resources.pids;
+  return { ...config, linux: { ...config.linux, resources: { ...config.linux.resources, pids } } };
 }
 
 /**
