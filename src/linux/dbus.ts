@@ -24,6 +24,9 @@ export class DBusError extends Error {
   }
 }
 
+/** As long as other D-Bus libraries wait. */
+const answerLimitMs = 25_000;
+
 interface Waiting {
   resolve(body: readonly DBusValue[]): void;
   reject(error: Error): void;
@@ -49,6 +52,10 @@ export class DBusConnection implements Disposable {
     this.#socket = socket;
     socket.on("data", (data: Buffer) => this.#receive(data));
     socket.on("error", (error) => this.#fail(error));
+    socket.setTimeout(answerLimitMs, () => {
+      const waits = this.#handshake !== undefined || this.#calls.size > 0;
+      if (waits) socket.destroy(new Error(`no answer over D-Bus within ${answerLimitMs / 1000} s`));
+    });
     socket.on("close", () => this.#fail(new Error("the D-Bus connection was closed")));
   }
 

@@ -18,7 +18,8 @@ export interface ProcessStat {
 export function readProcessStat(pid: number): ProcessStat | undefined {
   let text: string;
   try {
-    text = readFileSync(`/proc/${pid}/stat`, "latin1");
+    // Node reads UTF-8 in one step, other encodings in several; what is not ASCII stands in the name only.
+    text = readFileSync(`/proc/${pid}/stat`, "utf8");
   } catch (error) {
     if (hasCode(error, "ENOENT", "ESRCH")) return undefined;
     throw error;
@@ -26,6 +27,14 @@ export function readProcessStat(pid: number): ProcessStat | undefined {
   // The command name may hold anything, parentheses too; what counts comes after the last one.
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
   return { state: fields[0]!, parent: Number(fields[1]), startTime: Number(fields[19]) };
+}
+
+let own: number | undefined;
+
+/** When this process was started, in clock ticks after boot. */
+export function ownStartTime(): number {
+  own ??= readProcessStat(process.pid)!.startTime;
+  return own;
 }
 
 /** Whether that very process is there and has not ended. */

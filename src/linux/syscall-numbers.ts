@@ -15,6 +15,8 @@ const table = {
   prctl: { x64: 157, arm64: 167 },
   prlimit64: { x64: 302, arm64: 261 },
   seccomp: { x64: 317, arm64: 277 },
+  setsockopt: { x64: 54, arm64: 208 },
+  socket: { x64: 41, arm64: 198 },
   wait4: { x64: 61, arm64: 260 },
 } as const satisfies Record<string, Numbers>;
 

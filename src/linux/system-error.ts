@@ -45,8 +45,12 @@ export function errnoName(errno: number): string {
 
 /** strerror(3) in lower case, as Go and so every caller of an OCI runtime writes it: "no such file or directory". */
 export function errnoText(errno: number): string {
-  return texts[errno] ?? getSystemErrorMap().get(-errno)?.[1] ?? `errno ${errno}`;
+  libuv ??= getSystemErrorMap();
+  return texts[errno] ?? libuv.get(-errno)?.[1] ?? `errno ${errno}`;
 }
+
+/** Node makes a new map at every call. */
+let libuv: ReturnType<typeof getSystemErrorMap> | undefined;
 
 /** Where libuv, whose texts Node has, words it differently, or not at all. */
 const texts: Readonly<Record<number, string>> = {

@@ -3,6 +3,15 @@ import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Config } from "../../spec/runtime/config.ts";
 
+function inText(config: Config): string {
+  try {
+    return JSON.stringify(config);
+  } catch {
+    // A bigint, which is rare; asking for every value whether it is one takes longer than all the rest.
+    return JSON.stringify(config, replacer);
+  }
+}
+
 /** Values above 2^53 are bigint in memory, and `{"$bigint": "…"}` in the file, which only we read. */
 function replacer(_key: string, value: unknown): unknown {
   return typeof value === "bigint" ? { $bigint: String(value) } : value;
@@ -16,11 +25,12 @@ function reviver(_key: string, value: unknown): unknown {
 /** Writes it whole, replacing an earlier one. */
 export function writeConfigOf(directory: string, config: Config): void {
   const temporary = join(directory, `.config.json.${process.pid}`);
-  writeFileSync(temporary, JSON.stringify(config, replacer), { mode: 0o600 });
+  writeFileSync(temporary, inText(config), { mode: 0o600 });
   renameSync(temporary, join(directory, "config.json"));
 }
 
 /** Reads it without a schema: we wrote it ourselves. */
 export function readConfigOf(directory: string): Config {
-  return JSON.parse(readFileSync(join(directory, "config.json"), "utf8"), reviver) as Config;
+  const text = readFileSync(join(directory, "config.json"), "utf8");
+  return (text.includes('{"$bigint":') ? JSON.parse(text, reviver) : JSON.parse(text)) as Config;
 }

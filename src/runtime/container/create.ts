@@ -2,7 +2,7 @@
 import { closeSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { RuntError } from "../../errors.ts";
-import { pidfd_open, readProcessStat } from "../../linux/process.ts";
+import { ownStartTime, pidfd_open } from "../../linux/process.ts";
 import { connectUnix, SOCK_STREAM, sendFds } from "../../linux/socket.ts";
 import type { CreateOptions, RuntimeContext } from "../api.ts";
 import { type Launched, launch } from "../create/launch.ts";
@@ -72,7 +72,8 @@ export async function createContainer(
       launched[Symbol.dispose]();
       throw error;
     }
-    return { found: { directory: prepared.stateDirectory, state, status: "created" }, launched };
+    const { config } = prepared.bundle;
+    return { found: { directory: prepared.stateDirectory, state, status: "created", config }, launched };
   } catch (error) {
     if (made) {
       const found: Found = { directory: prepared.stateDirectory, state: { ...state, cgroup: cgroup.state }, status: "stopped" };
@@ -94,7 +95,7 @@ function firstState(id: string, options: CreateOptions, prepared: Prepared): Sto
     created: new Date().toISOString().replace("Z", "000000Z"),
     uid: process.geteuid!(),
     annotations: config.annotations,
-    creator: { pid: process.pid, startTime: readProcessStat(process.pid)!.startTime },
+    creator: { pid: process.pid, startTime: ownStartTime() },
     cgroup: prepared.cgroup.state,
     namespaceFlags: prepared.namespaceFlags,
     keyring: options.noNewKeyring ? "inherited" : "new",

@@ -55,10 +55,7 @@ const killTimeoutMs = 10_000;
 /** Kills what still runs, and waits until it does not. */
 async function end(state: StoredState): Promise<void> {
   const { init } = state;
-  if (state.cgroup && (!init || !hasOwnPids(state))) {
-    using driver = driverOf(state.cgroup);
-    if (driver.cgroup) await killAll(driver.cgroup);
-  }
+  await endOthers(state);
   if (!init || !signalProcess(init, 9)) return;
   for (let waited = 0, pause = 1; isAlive(init.pid, init.startTime); waited += pause) {
     if (waited > killTimeoutMs) throw wrongState("delete", state.id, "container init still running");
@@ -67,13 +64,20 @@ async function end(state: StoredState): Promise<void> {
   }
 }
 
+/** Without a pid namespace of its own, a container's other processes outlive its init. */
+async function endOthers(state: StoredState): Promise<void> {
+  if (!state.cgroup || (state.init && hasOwnPids(state))) return;
+  using driver = driverOf(state.cgroup);
+  if (driver.cgroup) await killAll(driver.cgroup);
+}
+
 /** Removes cgroup and state; then nothing but the hooks remembers the container. */
-async function clear(context: RuntimeContext, { directory, state }: Found): Promise<void> {
+async function clear(context: RuntimeContext, { directory, state, config: known }: Found): Promise<void> {
   if (state.cgroup) {
     using driver = driverOf(state.cgroup);
     await driver.remove();
   }
-  const config = existsSync(`${directory}/config.json`) ? readConfigOf(directory) : undefined;
+  const config = known ?? (existsSync(`${directory}/config.json`) ? readConfigOf(directory) : undefined);
   removeState(context.root, state.id);
   if (!config || config.hooks.poststop.length === 0) return;
   try {
@@ -86,7 +90,7 @@ async function clear(context: RuntimeContext, { directory, state }: Found): Prom
 
 /** `delete` for a container whose init has ended and was reaped by us: there is nothing to find out any more. */
 export async function removeStopped(context: RuntimeContext, found: Found): Promise<void> {
-  await end(found.state);
+  await endOthers(found.state);
   await clear(context, found);
 }
 

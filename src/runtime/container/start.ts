@@ -1,5 +1,5 @@
 /** `start`: one byte into the fifo, and the news of what became of it. @see runtime-spec 1.3 runtime.md#start */
-import { closeSync, constants, openSync, readSync, rmSync, writeSync } from "node:fs";
+import { closeSync, constants, openSync, readSync, unlinkSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { RuntError } from "../../errors.ts";
 import { flock } from "../../linux/flock.ts";
@@ -58,12 +58,20 @@ export async function release(found: Found, wait: Waiter): Promise<void> {
     writeSync(fifo, Uint8Array.of(1));
     // An error on our end: the other end is closed, by execve or by death.
     await wait(fifo);
-    rmSync(path, { force: true, maxRetries: 0 });
+    removeFile(path);
     const answer = readBack(fifo);
     if (answer === "unread") throw wrongState("start", id, "container init ended before it was started");
     if (answer) throw startFailure(id, answer);
   } finally {
     closeSync(fifo);
+  }
+}
+
+function removeFile(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (!hasCode(error, "ENOENT")) throw error;
   }
 }
 
@@ -96,7 +104,7 @@ function startFailure(id: string, message: Message): RuntError {
 
 /** poststart hooks; when one fails, the container does not outlive it. @see runtime-spec 1.3 runtime.md#lifecycle */
 export async function afterStart(context: RuntimeContext, found: Found): Promise<void> {
-  const config = readConfigOf(found.directory);
+  const config = found.config ?? readConfigOf(found.directory);
   if (config.hooks.poststart.length === 0) return;
   try {
     await runHooks(config, "poststart", found.state, "running", found.state.init!.pid);

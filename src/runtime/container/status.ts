@@ -4,6 +4,7 @@ import { userInfo } from "node:os";
 import { join } from "node:path";
 import { RuntError } from "../../errors.ts";
 import { isAlive } from "../../linux/process.ts";
+import type { Config } from "../../spec/runtime/config.ts";
 import type { Status } from "../../spec/runtime/state.ts";
 import type { ContainerState } from "../api.ts";
 import { driverOf } from "../cgroup/driver.ts";
@@ -15,6 +16,8 @@ export interface Found {
   readonly directory: string;
   readonly state: StoredState;
   readonly status: Status;
+  /** What it was made from, where this process made it; else it is read from the directory when needed. */
+  readonly config?: Config;
 }
 
 /** @throws {RuntError} NotFound: `container does not exist` */

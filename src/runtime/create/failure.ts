@@ -25,7 +25,7 @@ export function failureOf(operation: string, message: Message, ops: readonly Op[
     ...hint(op, cause.code),
   };
   const kind = kinds[cause.code] ?? "Internal";
-  return new RuntError(kind, `unable to start container process: ${describe(message, op)}`, site, cause);
+  return new RuntError(kind, `unable to start container process: ${describe(message, op, ops)}`, site, cause);
 }
 
 /** What a refusal by the kernel mostly means, and what to do about it. */
@@ -50,15 +50,9 @@ function hint(op: Op | undefined, code: string): { hint?: string } {
   }
 }
 
-function describe(message: Message, op: Op | undefined): string {
+function describe(message: Message, op: Op | undefined, ops: readonly Op[]): string {
   const reason = errnoText(message.errno);
-  if (op?.op === "find_executable") {
-    const [first = ""] = op.candidates;
-    // Without a slash the program was looked for in PATH; the candidates then end in its name.
-    const program = first.slice(first.lastIndexOf("/") + 1);
-    if (op.candidates.length !== 1 || message.text === "") return notInPath(program, reason, message.errno);
-    return `exec ${first}: ${reason}`;
-  }
+  if (op?.op === "find_executable") return describeLookup(message, reason, ops);
   if (op?.op === "exec") return `exec ${message.text}: ${reason}`;
   if (op?.op === "hook") return `error running ${op.at ?? "hook"}: ${message.text}`;
   const place = op?.at ? `${op.at}: ` : "";
@@ -66,10 +60,11 @@ function describe(message: Message, op: Op | undefined): string {
   return `error during container init: ${place}${message.syscall}${message.text ? ` ${message.text}` : ""}: ${reason}${number}`;
 }
 
-const EACCES = 13;
-
-function notInPath(program: string, reason: string, errno: number): string {
-  return errno === EACCES
-    ? `exec: "${program}": ${reason}`
-    : `exec: "${program}": executable file not found in $PATH`;
+/** A program with a slash was looked for where it says, any other in PATH. */
+function describeLookup(message: Message, reason: string, ops: readonly Op[]): string {
+  const program = ops.find((each) => each.op === "exec")?.argv[0] ?? "";
+  if (program.includes("/")) return `exec ${program}: ${reason}`;
+  return `exec: "${program}": ${message.errno === EACCES ? reason : "executable file not found in $PATH"}`;
 }
+
+const EACCES = 13;

@@ -34,9 +34,15 @@ export class Launched {
   #first: Promise<Message> | undefined;
   #exit: Promise<ExitStatus> | undefined;
 
-  constructor(pid: number, conversation: Conversation, shim: number, ops: readonly Op[], operation: string) {
+  constructor(
+    { pid, startTime }: { readonly pid: number; readonly startTime: number },
+    conversation: Conversation,
+    shim: number,
+    ops: readonly Op[],
+    operation: string,
+  ) {
     this.pid = pid;
-    this.startTime = readProcessStat(pid)?.startTime ?? 0;
+    this.startTime = startTime;
     this.#conversation = conversation;
     this.#shim = shim;
     this.#ops = ops;
@@ -123,6 +129,7 @@ export async function launch(plan: Plan, steps: HostSteps, options: LaunchOption
   const conversation = new Conversation(shim.socket, options.waiting);
   const abort = (): void => conversation[Symbol.dispose]();
   signal?.addEventListener("abort", abort, { once: true });
+  let startTime = 0;
   try {
     for (;;) {
       const message = await conversation.next();
@@ -133,13 +140,15 @@ export async function launch(plan: Plan, steps: HostSteps, options: LaunchOption
       switch (message.type) {
         case "started":
           steps.pid = message.value;
+          // Looked up now, while init is busy; it is there until the shim has reaped it.
+          startTime = readProcessStat(steps.pid)?.startTime ?? 0;
           break;
         case "sync":
           await runSync(plan, steps, message, operation);
           conversation.go();
           break;
         case "ready":
-          return new Launched(steps.pid, conversation, shim.pid, ops, operation);
+          return new Launched({ pid: steps.pid, startTime }, conversation, shim.pid, ops, operation);
         case "failed":
           throw failureOf(operation, message, ops);
         default:

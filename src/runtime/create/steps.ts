@@ -1,6 +1,6 @@
 /** The host's side of a plan: one small function for each kind of step. */
 import { constants, fstatSync, openSync } from "node:fs";
-import { RuntError } from "../../errors.ts";
+import { type ErrorKind, RuntError } from "../../errors.ts";
 import { Fd } from "../../linux/fd.ts";
 import { check, I32, I64, syscall, Text } from "../../linux/ffi.ts";
 import { pidfd_getfd, pidfd_open } from "../../linux/process.ts";
@@ -21,6 +21,13 @@ export interface StepSurroundings {
   /** Puts a process into the cgroup. */
   readonly attachCgroup: (pid: number) => Promise<void>;
 }
+
+/** Why a network device stays where it is. */
+const deviceErrors: Record<string, (name: string) => [ErrorKind, string]> = {
+  ENODEV: () => ["NotFound", "the host has no such network device"],
+  EEXIST: (name) => ["AlreadyExists", `the container's network namespace has a device ${name} already`],
+  EPERM: () => ["PermissionDenied", "moving a network device needs CAP_NET_ADMIN on the host"],
+};
 
 const S_IFIFO = 0o010000;
 
@@ -159,7 +166,18 @@ export class HostSteps implements Disposable {
 
   async #moveNetworkDevice(device: string, name: string): Promise<void> {
     const { moveNetworkDevice } = await import("../../linux/netdevice.ts");
-    moveNetworkDevice(device, name, this.pid);
+    try {
+      moveNetworkDevice(device, name, this.pid);
+    } catch (error) {
+      throw this.#deviceError(device, name, error as NodeJS.ErrnoException);
+    }
+  }
+
+  #deviceError(device: string, name: string, error: NodeJS.ErrnoException): RuntError {
+    const { code = "", message } = error;
+    const subject = `config.json: linux.netDevices[${JSON.stringify(device)}]`;
+    const [kind, what] = deviceErrors[code]?.(name) ?? ["FailedPrecondition", message];
+    return new RuntError(kind, `${subject}: ${what}`, { operation: this.#surroundings.operation, subject, code }, error);
   }
 
   /** @see runtime-spec 1.3 config-linux.md#containerprocessstate */

@@ -1,5 +1,5 @@
 /** The home directory of a user of the container, from the image's own /etc/passwd. */
-import { constants, readFileSync } from "node:fs";
+import { constants, lstatSync, readFileSync } from "node:fs";
 import { AT_FDCWD, O_PATH, openat2, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS } from "../../linux/openat2.ts";
 
 /** "/" where there is none. @param rootfs absolute path; links in it stay in it */
@@ -8,6 +8,7 @@ export function homeOf(rootfs: string, uid: number): string {
 }
 
 function passwdField(rootfs: string, uid: number): string | undefined {
+  if (hasNone(rootfs)) return undefined;
   try {
     using root = openat2(AT_FDCWD, rootfs, { flags: O_PATH | constants.O_DIRECTORY, resolve: 0 });
     using file = openat2(root, "/etc/passwd", {
@@ -20,6 +21,13 @@ function passwdField(rootfs: string, uid: number): string | undefined {
   }
 }
 
+/** A quick look, for small images: an error made and thrown away takes longer than the rest of this file. */
+function hasNone(rootfs: string): boolean {
+  const etc = lstatSync(`${rootfs}/etc`, { throwIfNoEntry: false });
+  if (!etc?.isDirectory()) return etc === undefined;
+  return lstatSync(`${rootfs}/etc/passwd`, { throwIfNoEntry: false }) === undefined;
+}
+
 /** name:password:uid:gid:gecos:home:shell. @see passwd(5) */
 export function findHome(passwd: string, uid: number): string | undefined {
   for (const line of passwd.split("\n")) {
@@ -28,4 +36,3 @@ export function findHome(passwd: string, uid: number): string | undefined {
   }
   return undefined;
 }
-

@@ -106,7 +106,7 @@ function findRootfs(config: Config, bundle: string, operation: string): string {
     // Who can change a symlink could put another root file system behind it.
     if (stat.isSymbolicLink()) throw new RuntError("InvalidArgument", `config.json: root.path: ${path}: must not be a symbolic link`, site);
     if (!stat.isDirectory()) throw new RuntError("InvalidArgument", `config.json: root.path: ${path}: not a directory`, site);
-    return realpathSync(path);
+    return realpathSync.native(path);
   } catch (error) {
     if (error instanceof RuntError) throw error;
     throw unreadable(error, path, operation, "config.json: root.path: ");

@@ -22,6 +22,7 @@ export class Stdio implements Disposable {
   readonly stdout: Readable | null;
   readonly stderr: Readable | null;
   readonly #far: Fd[] = [];
+  #null: Fd | undefined;
 
   constructor(options: StdioOptions) {
     const [first, second, third] = typeof options === "object" ? options : [options, options, options];
@@ -38,9 +39,11 @@ export class Stdio implements Disposable {
     if (option === "inherit") return [null, n];
     if (typeof option === "number") return [null, option];
     if (option === "ignore") {
-      const fd = new OwnedFd(openSync("/dev/null", n === 0 ? "r" : "w"));
-      this.#far.push(fd);
-      return [null, fd.n];
+      if (!this.#null) {
+        this.#null = new OwnedFd(openSync("/dev/null", "r+"));
+        this.#far.push(this.#null);
+      }
+      return [null, this.#null.n];
     }
     const [reader, writer] = pipe();
     const [near, far] = n === 0 ? [writer, reader] : [reader, writer];

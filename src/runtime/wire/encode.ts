@@ -10,7 +10,18 @@
  * ```
  * `otherwise` counts the ops that follow as this one's fallback: run if it fails, skipped if not.
  */
-import { Make, type Op, opNames, opTable, type Phase, phases, type Slot, Stay, syncPoints } from "./ops.ts";
+import {
+  type ArgType,
+  Make,
+  type Op,
+  opNames,
+  opTable,
+  type Phase,
+  phases,
+  type Slot,
+  Stay,
+  syncPoints,
+} from "./ops.ts";
 
 /**
  * First word of a plan: a fingerprint of the op table (FNV-1a), so that a shim of another build refuses the plan
@@ -82,24 +93,27 @@ export function encodeProgram(program: Program): EncodedProgram {
     for (const op of program.ops[name]) add(op);
     counts.push(flat.length - before);
   }
-  if (flat.length > maxOps) throw new RangeError(`a plan of ${flat.length} ops; at most ${maxOps} are possible`);
+  if (flat.length > maxOps)
+    throw new RangeError(`a plan of ${flat.length} ops; at most ${maxOps} are possible`);
 
   const opBytes = Buffer.alloc(flat.length * opSize);
   for (const [i, { op, phase, otherwise }] of rows.entries()) {
     let at = i * opSize;
-    opBytes.writeUInt16LE(opNames.indexOf(op.op), at);
+    const { kind, args } = layouts[op.op];
+    opBytes.writeUInt16LE(kind, at);
     opBytes.writeUInt8(phase, at + 2);
     opBytes.writeUInt8(op.optional ? 1 : 0, at + 3);
     opBytes.writeUInt32LE(otherwise, at + 4);
     at += 8;
     const values = op as unknown as Record<string, unknown>;
-    for (const [name, type] of Object.entries(opTable[op.op].args)) {
-      opBytes.writeBigUInt64LE(argument(type, values[name], data, slotNumber), at);
+    for (const [name, type] of args) {
+      writeWord(opBytes, at, argument(type, values[name], data, slotNumber));
       at += 8;
     }
   }
   const cgroup = slotNumber(program.cgroup);
-  if (slots.size > maxSlots) throw new RangeError(`a plan of ${slots.size} fds; at most ${maxSlots} are possible`);
+  if (slots.size > maxSlots)
+    throw new RangeError(`a plan of ${slots.size} fds; at most ${maxSlots} are possible`);
 
   const body = data.bytes();
   const header = Buffer.alloc(headerSize);
@@ -116,67 +130,102 @@ export function encodeProgram(program: Program): EncodedProgram {
   return { bytes: Buffer.concat([header, opBytes, body]), ops: flat };
 }
 
-function argument(type: string, value: unknown, data: DataWriter, slot: (s: Slot | null) => number): bigint {
+/** Number and arguments of each op, looked up once. */
+const layouts = Object.fromEntries(
+  opNames.map((name, kind) => [
+    name,
+    { kind, args: Object.entries(opTable[name].args) as [string, ArgType][] },
+  ]),
+) as unknown as Readonly<Record<Op["op"], { kind: number; args: readonly (readonly [string, ArgType])[] }>>;
+
+/** A u64 of two's complement. Bigints are slow, and most values are small numbers. */
+function writeWord(bytes: Buffer, at: number, value: number | bigint): void {
+  if (typeof value === "number" && value >= 0 && value <= 0xffff_ffff) {
+    bytes.writeUInt32LE(value, at);
+    return; // the upper half is zero already
+  }
+  bytes.writeBigUInt64LE(BigInt.asUintN(64, BigInt(value)), at);
+}
+
+function argument(
+  type: ArgType,
+  value: unknown,
+  data: DataWriter,
+  slot: (s: Slot | null) => number,
+): number | bigint {
   switch (type) {
     case "slot":
-      return BigInt(slot(value as Slot | null));
+      return slot(value as Slot | null);
     case "str":
-      return BigInt(data.text(value as string));
+      return data.text(value as string);
     case "strs":
-      return BigInt(data.texts(value as string[]));
+      return data.texts(value as string[]);
     case "bytes":
-      return BigInt(data.blob(value as Uint8Array));
-    default:
-      return BigInt.asUintN(64, BigInt(value as number | bigint));
+      return data.blob(value as Uint8Array);
+    case "num":
+      return value as number | bigint;
   }
 }
 
 /** Appends strings and bytes, each string once. */
 class DataWriter {
-  readonly #parts: Uint8Array[] = [];
+  #buffer = Buffer.alloc(8192);
   readonly #known = new Map<string, number>();
   #length = 0;
 
   text(value: string): number {
     const known = this.#known.get(value);
     if (known !== undefined) return known;
-    const offset = this.#append(Buffer.from(`${value}\0`));
+    // UTF-8 takes at most three bytes for what is one unit in JavaScript.
+    const offset = this.#reserve(value.length * 3 + 1);
+    this.#length += this.#buffer.write(value, offset, "utf8") + 1;
     this.#known.set(value, offset);
     return offset;
   }
 
   texts(values: readonly string[]): number {
     const offsets = values.map((value) => this.text(value));
-    return this.#words([values.length, ...offsets]);
+    this.#align(4);
+    const offset = this.#reserve(4 + 4 * offsets.length);
+    this.#word(offsets.length);
+    for (const each of offsets) this.#word(each);
+    return offset;
   }
 
   blob(value: Uint8Array): number {
     // The length sits in the four bytes before an 8-aligned body.
     this.#align(8);
-    this.#append(new Uint8Array(4));
-    this.#words([value.length]);
-    return this.#append(value);
+    this.#reserve(8 + value.length);
+    this.#length += 4;
+    this.#word(value.length);
+    const offset = this.#length;
+    this.#buffer.set(value, offset);
+    this.#length += value.length;
+    return offset;
   }
 
   bytes(): Buffer {
     // A last NUL, so that no string can run past the end.
-    return Buffer.concat([...this.#parts, new Uint8Array(8)]);
+    this.#reserve(8);
+    return this.#buffer.subarray(0, this.#length + 8);
   }
 
-  #words(values: readonly number[]): number {
-    this.#align(4);
-    return this.#append(new Uint8Array(Uint32Array.from(values).buffer));
+  #word(value: number): void {
+    this.#buffer.writeUInt32LE(value, this.#length);
+    this.#length += 4;
   }
 
   #align(to: number): void {
-    const rest = this.#length % to;
-    if (rest) this.#append(new Uint8Array(to - rest));
+    this.#length = Math.ceil(this.#length / to) * to;
   }
 
-  #append(bytes: Uint8Array): number {
-    const offset = this.#length;
-    this.#parts.push(bytes);
-    this.#length += bytes.length;
-    return offset;
+  /** Makes room for `size` zero bytes. @returns where they begin */
+  #reserve(size: number): number {
+    if (this.#length + size + 8 > this.#buffer.length) {
+      const larger = Buffer.alloc(2 * (this.#length + size + 8));
+      this.#buffer.copy(larger, 0, 0, this.#length);
+      this.#buffer = larger;
+    }
+    return this.#length;
   }
 }
