@@ -1,8 +1,9 @@
 /** The options before the command, and the surroundings that they describe. */
-import { chmodSync, mkdirSync, readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { chmodSync, mkdirSync } from "node:fs";
+import { resolve } from "node:path";
 import { RuntError } from "../errors.ts";
 import type { CgroupManager, RuntimeContext } from "../runtime/api.ts";
+import { defaultRoot, isOrdinaryUser } from "../runtime/library/default-root.ts";
 import { parseBool } from "./go-flags.ts";
 import type { Level, LogOptions } from "./log.ts";
 import type { OptionSpecs, OptionValues } from "./option.ts";
@@ -88,18 +89,11 @@ function stateRoot(given: string | undefined): { readonly root: string; readonly
     if (root === "/") throw invalid("--root must not be /");
     return { root, rootIsDefault: false };
   }
-  const runtimeDir = process.env.XDG_RUNTIME_DIR;
-  if (!runtimeDir || !isOrdinaryUser()) return { root: "/run/runt", rootIsDefault: true };
-  const root = join(runtimeDir, "runt");
-  mkdirSync(root, { recursive: true, mode: 0o700 });
-  // The sticky bit keeps tmpfiles cleaners away. @see XDG base directory specification
-  chmodSync(root, 0o1700);
+  const root = defaultRoot();
+  if (isOrdinaryUser()) {
+    mkdirSync(root, { recursive: true, mode: 0o700 });
+    // The sticky bit keeps tmpfiles cleaners away. @see XDG base directory specification
+    chmodSync(root, 0o1700);
+  }
   return { root, rootIsDefault: true };
-}
-
-/** Not root; or root of a user namespace that another user made. */
-function isOrdinaryUser(): boolean {
-  if (process.geteuid!() !== 0) return true;
-  const isInitial = /^\s*0\s+0\s+4294967295\s*$/.test(readFileSync("/proc/self/uid_map", "latin1"));
-  return !isInitial && process.env.USER !== "root";
 }

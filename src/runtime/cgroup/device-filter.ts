@@ -108,6 +108,12 @@ function loaded(policy: DevicePolicy): Fd {
   return program;
 }
 
+/** Closes the programs that are kept for the next container; those attached to cgroups stay in force. */
+export function closeCachedPrograms(): void {
+  for (const program of programs.values()) program[Symbol.dispose]();
+  programs.clear();
+}
+
 /** Is this another user namespace than the first one? That one maps every id to itself. */
 function inUserNamespace(): boolean {
   const map = readFileSync("/proc/self/uid_map", "latin1").trim().split(/\s+/).join(" ");

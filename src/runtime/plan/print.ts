@@ -3,7 +3,7 @@ import { namespaceFlags } from "../../linux/namespace-flags.ts";
 import * as k from "../../linux/mount-flags.ts";
 import type { RuntimeContext } from "../api.ts";
 import { type CreateMode, prepare } from "../container/prepare.ts";
-import { type Op, opTable, type Phase, Stay, syncPoints } from "../wire/ops.ts";
+import { type Op, opTable, type Phase, phases, Stay, syncPoints } from "../wire/ops.ts";
 import type { HostStep, Plan } from "./plan.ts";
 
 export interface PlanOptions {
@@ -21,9 +21,11 @@ export async function planBundle(bundle: string, { context, config }: PlanOption
   return plan;
 }
 
-/** Several lines, each with the part of config.json that asked for it. */
+/** One line an op: its number, the part of config.json that asked for it, and what it does. */
 export function formatPlan(plan: Plan): string {
   const out: string[] = [];
+  const all = phases.flatMap((phase) => plan.program.ops[phase]);
+  const width = Math.max(...all.map((op) => op.at?.length ?? 0)) + 1;
   const section = (title: string): void => {
     out.push("", title);
   };
@@ -35,15 +37,14 @@ export function formatPlan(plan: Plan): string {
     const list = plan.program.ops[phase];
     if (list.length === 0) return;
     section(title);
-    const add = (op: Op, indent: string): void => {
-      const { what, why } = formatOp(op);
-      out.push(`${String(number++).padStart(4)} ${indent}${why ? `${what.padEnd(64 - indent.length)} ${why}` : what}`);
+    const add = (op: Op, lead: string): void => {
+      out.push(`${String(number++).padStart(4)} ${(op.at ?? "").padEnd(width)} ${lead}${formatOp(op)}`);
       if (op.op === "sync") {
         for (const step of plan.atSync[syncPoints[Number(op.point)]!] ?? []) {
-          for (const line of formatStep(step)) out.push(`       ${line.trimStart()}`);
+          for (const line of formatStep(step)) out.push(`${" ".repeat(width + 8)}${line.trimStart()}`);
         }
       }
-      for (const fallback of op.otherwise ?? []) add(fallback, `${indent}or: `);
+      for (const fallback of op.otherwise ?? []) add(fallback, "  if that fails: ");
     };
     for (const op of list) add(op, "");
   };
@@ -98,6 +99,7 @@ const readers: Record<string, (value: number | bigint) => string> = {
   at_flags: (value) => (Number(value) === k.AT_RECURSIVE ? "AT_RECURSIVE" : hex(value)),
   mode: (value) => `0${value.toString(8)}`,
   mask: (value) => `0${value.toString(8)}`,
+  gid: (value) => (Number(value) === 0xffff_ffff ? "unchanged" : String(value)),
   point: (value) => syncPoints[Number(value)] ?? String(value),
   make: (value) => ["a directory", "a file", "nothing"][Number(value)] ?? String(value),
 };
@@ -105,28 +107,32 @@ const readers: Record<string, (value: number | bigint) => string> = {
 /** Arguments that say nothing where they are zero. */
 const quietZero = new Set(["at_flags", "set", "clear", "propagation", "strict", "make", "rows", "columns", "attrs", "timeout_ms"]);
 
-function formatOp(op: Op): { what: string; why: string } {
+function formatOp(op: Op): string {
   const values = op as unknown as Record<string, unknown>;
-  const words: string[] = [];
+  const words: string[] = [op.op];
   for (const [name, type] of Object.entries(opTable[op.op].args)) {
     const value = values[name];
     if (quietZero.has(name) && Number(value) === 0) continue;
     if (value === null || value === "") continue;
     words.push(`${name}=${formatValue(op, name, type, value)}`);
   }
-  return { what: [op.op, ...words].join(" "), why: [op.at ? `# ${op.at}` : "", op.optional ? "(may fail)" : ""].join(" ").trim() };
+  return `${words.join(" ")}${op.optional ? " (may fail)" : ""}`;
 }
 
 function formatValue(op: Op, name: string, type: string, value: unknown): string {
-  if (type === "strs") return `[${(value as string[]).map((word) => JSON.stringify(word)).join(", ")}]`;
+  if (type === "strs") return `[${(value as string[]).map(quoted).join(" ")}]`;
   if (type === "bytes") return `<${(value as Uint8Array).length} bytes>`;
-  if (type === "str" || type === "slot") return type === "str" && /[\s"]/.test(String(value)) ? JSON.stringify(value) : String(value);
+  if (type === "str" || type === "slot") return type === "str" ? quoted(String(value)) : String(value);
   const number = value as number | bigint;
   if (name === "flags" && op.op === "unshare") return namespaceNames(Number(number));
   if (name === "flags" && op.op === "open_tree") return openTreeNames(Number(number));
   const read = readers[name];
   if (read && !(name === "mask" && op.op === "sched_setaffinity") && !(name === "set" && op.op === "cap_ambient")) return read(number);
   return typeof number === "bigint" ? hex(number) : String(number);
+}
+
+function quoted(text: string): string {
+  return /^[^\s"]+$/.test(text) ? text : JSON.stringify(text);
 }
 
 function hex(value: number | bigint): string {
