@@ -110,6 +110,9 @@ op_no_new_privs (struct shim *s, const struct op *op)
 int
 op_cap_bounding (struct shim *s, const struct op *op)
 {
+  /* What our caller had in the ambient set is not for the container. */
+  if (prctl (PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
+    return fail (s, "prctl", "PR_CAP_AMBIENT_CLEAR_ALL");
   for (int cap = 0; cap < 64; cap++)
     {
       if (op->u.cap_bounding.keep & 1ull << cap)
@@ -129,7 +132,9 @@ op_set_user (struct shim *s, const struct op *op)
   uid_t uid = (uid_t) op->u.set_user.uid;
   gid_t gid = (gid_t) op->u.set_user.gid;
   const uint8_t *groups = op->u.set_user.groups;
-  if (prctl (PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+  /* Root that stays root keeps them anyway; a seccomp profile may be in force here, so nothing needless. */
+  bool leaves_root = geteuid () == 0 && uid != 0;
+  if (leaves_root && prctl (PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
     return fail (s, "prctl", "PR_SET_KEEPCAPS");
   if (op->u.set_user.setgroups && syscall (SYS_setgroups, blob_length (groups) / sizeof (gid_t), groups) < 0)
     return fail (s, "setgroups", "%d groups", (int) (blob_length (groups) / sizeof (gid_t)));
@@ -137,7 +142,7 @@ op_set_user (struct shim *s, const struct op *op)
     return fail (s, "setresgid", "%u", gid);
   if (syscall (SYS_setresuid, uid, uid, uid) < 0)
     return fail (s, "setresuid", "%u", uid);
-  if (prctl (PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0)
+  if (leaves_root && prctl (PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0)
     return fail (s, "prctl", "PR_SET_KEEPCAPS");
   prctl (PR_SET_PDEATHSIG, SIGKILL); /* a change of credentials clears it */
   return 0;
@@ -164,8 +169,6 @@ op_capset (struct shim *s, const struct op *op)
 int
 op_cap_ambient (struct shim *s, const struct op *op)
 {
-  if (prctl (PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
-    return fail (s, "prctl", "PR_CAP_AMBIENT_CLEAR_ALL");
   for (int cap = 0; cap < 64; cap++)
     if (op->u.cap_ambient.set & 1ull << cap && prctl (PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0)
       return fail (s, "prctl", "PR_CAP_AMBIENT_RAISE %d", cap);

@@ -77,7 +77,8 @@ export function availableControllers(mountPoint: string, path: string): Readonly
     using ancestor = new Cgroup(mountPoint, at);
     const known = ready.get(ancestor.dir)?.controllers;
     if (known) return known;
-    if (ancestor.exists()) return ancestor.controllers();
+    const text = ancestor.readIfAny("cgroup.controllers");
+    if (text !== undefined) return words(text);
   }
   return hierarchy().controllers;
 }

@@ -2,12 +2,13 @@
  * Where cgroup v2 is on this machine. On a unified host it is mounted at /sys/fs/cgroup; on a hybrid one the
  * v1 controllers are there, and cgroup2 lies beside them with what v1 has left over.
  */
-import { fstatSync, readFileSync } from "node:fs";
+import { constants, fstatSync, openSync, readFileSync } from "node:fs";
 import { RuntError } from "../../errors.ts";
-import type { Fd } from "../../linux/fd.ts";
+import { Fd } from "../../linux/fd.ts";
 import { type MountInfo, readMountInfo } from "../../linux/mountinfo.ts";
-import { AT_FDCWD, O_PATH, openat2, RESOLVE_NO_SYMLINKS } from "../../linux/openat2.ts";
+import { O_PATH } from "../../linux/openat2.ts";
 import { CGROUP2_SUPER_MAGIC, fsMagic } from "../../linux/statfs.ts";
+import { kernelRefusal } from "./errors.ts";
 
 /** The cgroup2 file system as this process sees it. */
 export interface Hierarchy {
@@ -87,6 +88,14 @@ export function words(text: string): Set<string> {
   return new Set(text.split(/\s+/).filter((word) => word !== ""));
 }
 
+function openRoot(mountPoint: string): Fd {
+  try {
+    return new Fd(openSync(mountPoint, O_PATH | constants.O_DIRECTORY));
+  } catch (error) {
+    throw kernelRefusal(error, `cannot open ${mountPoint}`, { operation: "create", path: mountPoint });
+  }
+}
+
 /** A mount point of cgroup2, held open. */
 export interface HierarchyRoot {
   readonly fd: Fd;
@@ -104,7 +113,7 @@ const roots = new Map<string, HierarchyRoot>();
 export function hierarchyRoot(mountPoint: string): HierarchyRoot {
   const known = roots.get(mountPoint);
   if (known) return known;
-  const fd = openat2(AT_FDCWD, mountPoint, { flags: O_PATH, resolve: RESOLVE_NO_SYMLINKS });
+  const fd = openRoot(mountPoint);
   if (fsMagic(fd) !== CGROUP2_SUPER_MAGIC) {
     fd[Symbol.dispose]();
     throw new RuntError("FailedPrecondition", `${mountPoint} is not a cgroup2 file system`, {

@@ -87,9 +87,9 @@ export class SystemdDriver implements CgroupDriver {
     }
     // Where the manager is itself in a cgroup is for it to know: for a user's manager we can only guess.
     const actual = cgroupOfProcess(this.#cgroup.mountPoint, pid);
-    if (!actual || actual.path === this.#cgroup.path) return;
+    // Closed in any case: what was open may be the directory of an earlier unit of that name.
     this.#cgroup[Symbol.dispose]();
-    this.#cgroup = actual;
+    if (actual) this.#cgroup = actual;
   }
 
   apply(): void {
@@ -124,8 +124,8 @@ export class SystemdDriver implements CgroupDriver {
   }
 
   async remove(): Promise<void> {
-    // systemd removes a scope by itself as soon as it is empty; asking it costs a connection.
-    if (this.#cgroup.exists() || isSystemdBooted()) {
+    // An empty scope goes by itself, but one that has failed stays until it is told to.
+    if (isSystemdBooted()) {
       const manager = await this.#connect();
       try {
         await manager.stopUnit(this.#unit);

@@ -1,0 +1,46 @@
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { completionScript } from "../../src/cli/completion.ts";
+import { runtOci } from "../../src/cli/runt-oci.ts";
+
+const shellPath = (name: string) => [`/bin/${name}`, `/usr/bin/${name}`].find((path) => existsSync(path));
+
+describe("completion", () => {
+  for (const shell of ["bash", "zsh", "fish"]) {
+    const path = shellPath(shell);
+    test.skipIf(!path)(`${shell} takes the script (needs ${shell})`, () => {
+      const input = completionScript(runtOci, shell);
+      const { status, stderr } = spawnSync(path!, ["-n"], { input, encoding: "utf8" });
+      expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    });
+  }
+
+  const complete = (line: string) => {
+    const words = line.split(" ");
+    const script = `${completionScript(runtOci, "bash")}
+runt-oci() { [[ "$*" == *"list --quiet"* ]] && echo "web-1 db-1$1$2"; }
+COMP_WORDS=(${words.map((w) => `'${w}'`).join(" ")}); COMP_CWORD=${words.length - 1}
+_runt_oci; printf '%s\\n' "\${COMPREPLY[@]}"`;
+    return spawnSync("bash", ["-c", script], { encoding: "utf8" }).stdout.split("\n").filter(Boolean);
+  };
+
+  test.each([
+    ["runt-oci st", ["start", "state"]],
+    ["runt-oci --log-format ", ["text", "json"]],
+    ["runt-oci --root /x del", ["delete"]],
+    ["runt-oci delete --f", ["--force"]],
+    ["runt-oci list --format j", ["json"]],
+    ["runt-oci kill we", ["web-1"]],
+    ["runt-oci --root /x state d", ["db-1--root/x"]],
+    ["runt-oci help fea", ["features"]],
+  ])("bash: %s", (line, expected) => {
+    expect(complete(line)).toEqual(expected);
+  });
+
+  test("an unknown shell is refused", () => {
+    expect(() => completionScript(runtOci, "tcsh")).toThrow(
+      expect.objectContaining({ kind: "InvalidArgument" }),
+    );
+  });
+});

@@ -1,0 +1,47 @@
+import { describe, expect, test } from "vitest";
+import { commandsOf } from "../../src/cli/command.ts";
+import { commandHelp, programHelp } from "../../src/cli/help.ts";
+import { longName } from "../../src/cli/option.ts";
+import { runt } from "../../src/cli/runt.ts";
+import { runtOci } from "../../src/cli/runt-oci.ts";
+
+const page = { width: 80, colour: false };
+
+describe.each([runtOci, runt])("help of $name", (program) => {
+  test("names every command and every visible option, within the width", () => {
+    const text = programHelp(program, page);
+    for (const { name, summary } of commandsOf(program)) {
+      expect(text).toContain(`  ${name} `);
+      expect(text.replaceAll(/\s+/g, " ")).toContain(summary);
+    }
+    for (const [key, spec] of Object.entries(program.options)) {
+      expect(text.includes(`--${longName(key)}`)).toBe(!("hidden" in spec && spec.hidden));
+    }
+    expect(Math.max(...text.split("\n").map((line) => line.length))).toBeLessThanOrEqual(page.width);
+  });
+
+  test.each(commandsOf(program).map((c) => [c.name, c] as const))(
+    "%s: synopsis, options, source",
+    (_name, command) => {
+      const text = commandHelp(program, command, page);
+      for (const line of command.synopsis.split("\n")) expect(text).toContain(line);
+      expect(text).toContain(command.source);
+      for (const [key, spec] of Object.entries(command.options)) {
+        expect(text.includes(`--${longName(key)}`)).toBe(!spec.hidden);
+      }
+    },
+  );
+
+  test("without colour there are no escapes; with it there are", () => {
+    expect(programHelp(program, page)).not.toContain("\x1b");
+    expect(programHelp(program, { ...page, colour: true })).toContain("\x1b[1m");
+  });
+});
+
+describe("command data", () => {
+  test.each([runtOci, runt].flatMap(commandsOf).map((c) => [c.name, c] as const))("%s", (_name, command) => {
+    expect(command.summary).toMatch(/^[a-z].*[^.]$/);
+    const shorts = Object.values(command.options).flatMap((o) => o.short ?? []);
+    expect(new Set([...shorts, "h"]).size).toBe(shorts.length + 1);
+  });
+});

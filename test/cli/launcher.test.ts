@@ -1,0 +1,88 @@
+/** bin/runt-oci as callers start it: from anywhere, by any name, with nothing in the environment. */
+import { execFileSync, spawnSync } from "node:child_process";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+const source = join(import.meta.dirname, "../../native-shims/launcher.c");
+const compiler = ["/usr/bin/cc", "/usr/bin/gcc"].find((path) => existsSync(path));
+const root = mkdtempSync(join(tmpdir(), "runt-launcher-"));
+const program = join(root, "bin/some-program");
+afterAll(() => rmSync(root, { recursive: true }));
+
+interface Report {
+  readonly argv: string[];
+  readonly env: Record<string, string>;
+  readonly cwd: string;
+}
+
+describe.skipIf(!compiler)("the launcher (needs a C compiler)", () => {
+  beforeAll(() => {
+    for (const directory of ["bin", "dist/native", "dist/cli"])
+      mkdirSync(join(root, directory), { recursive: true });
+    execFileSync(compiler!, ["-Wall", "-Wextra", "-Werror", "-o", program, source]);
+    symlinkSync(process.execPath, join(root, "dist/native/node"));
+    writeFileSync(
+      join(root, "dist/cli/some-program.cjs"),
+      "console.log(JSON.stringify({ argv: process.argv.slice(2), env: process.env, cwd: process.cwd() }));" +
+        "if (process.argv[2] === 'exit') process.exit(7);",
+    );
+  });
+
+  const start = (path: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Report => {
+    const { status, stdout, stderr } = spawnSync(path, args, { encoding: "utf8", env, cwd: "/" });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    return JSON.parse(stdout) as Report;
+  };
+
+  test("arguments arrive as they are, and with an empty environment too", () => {
+    const args = ["--root", "", "a b", "--", "-x", "--inspect"];
+    expect(start(program, args)).toEqual({ argv: args, env: {}, cwd: "/" });
+  });
+
+  test("a symbolic link from elsewhere will do", () => {
+    const link = join(root, "runc");
+    symlinkSync(program, link);
+    expect(start(link, ["x"]).argv).toEqual(["x"]);
+  });
+
+  test("NODE_OPTIONS and its kin are not for us; everything else is passed on", () => {
+    const evil = {
+      NODE_OPTIONS: "--require=/nonexistent",
+      NODE_PATH: "/x",
+      NODE_V8_COVERAGE: join(root, "c"),
+    };
+    const env = { XDG_RUNTIME_DIR: "/run/user/0", NOTIFY_SOCKET: "/n" };
+    expect(start(program, [], { ...evil, ...env }).env).toEqual(env);
+    expect(existsSync(join(root, "c"))).toBe(false);
+  });
+
+  test("the exit status is the program's", () => {
+    expect(spawnSync(program, ["exit"], { env: {} }).status).toBe(7);
+  });
+
+  test("the pid stays: LISTEN_PID and callers count on it", () => {
+    const script = `exec ${program} "$$"`;
+    writeFileSync(join(root, "dist/cli/pid.cjs"), "console.log(process.argv[2] === String(process.pid))");
+    copyFileSync(program, join(root, "bin/pid"));
+    expect(execFileSync("/bin/sh", ["-c", script.replace("some-program", "pid")], { encoding: "utf8" })).toBe(
+      "true\n",
+    );
+  });
+
+  test("without Node it says what it looked for", () => {
+    rmSync(join(root, "dist/native/node"));
+    const { status, stderr } = spawnSync(program, [], { encoding: "utf8", env: {} });
+    expect(status).toBe(1);
+    expect(stderr).toBe(`runt: execve ${root}/bin/../dist/native/node: No such file or directory\n`);
+  });
+});

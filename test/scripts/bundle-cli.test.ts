@@ -1,0 +1,71 @@
+/** The bundles that the build makes: what is in them, and that they run. */
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { build } from "esbuild";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { bundleCli } from "../../scripts/bundle-cli.ts";
+
+const root = resolve(import.meta.dirname, "../..");
+const outdir = mkdtempSync(join(tmpdir(), "runt-bundle-"));
+afterAll(() => rmSync(outdir, { recursive: true }));
+
+/** Everything that `entry` imports before it does anything. */
+async function staticImports(entry: string): Promise<string[]> {
+  const { metafile } = await build({
+    absWorkingDir: root,
+    entryPoints: [entry],
+    bundle: true,
+    splitting: true,
+    format: "esm",
+    platform: "node",
+    outdir: "/nowhere",
+    write: false,
+    metafile: true,
+  });
+  const seen = new Set<string>();
+  const visit = (path: string): void => {
+    if (seen.has(path)) return;
+    seen.add(path);
+    for (const i of metafile.inputs[path]?.imports ?? []) if (i.kind !== "dynamic-import") visit(i.path);
+  };
+  visit(entry);
+  return [...seen];
+}
+
+describe.each(["runt-oci", "runt"])("%s before the command is known", (program) => {
+  test("has loaded neither the runtime nor FFI nor a package", async () => {
+    const loaded = await staticImports(`src/cli/${program}.ts`);
+    const heavy = /node_modules|^src\/(spec|linux\/ffi|runtime\/(?!library\/default-root))/;
+    expect(loaded.filter((path) => heavy.test(path))).toEqual([]);
+  });
+
+  test("has loaded none of the slow parts of Node", async () => {
+    const loaded = await staticImports(`src/cli/${program}.ts`);
+    const slow = ["node:child_process", "node:net", "node:stream", "node:tty", "node:module"];
+    expect(loaded.filter((path) => slow.includes(path))).toEqual([]);
+  });
+});
+
+describe("bundles", () => {
+  beforeAll(() => bundleCli({ root, outdir, commit: "abc1234" }));
+  const run = (...args: string[]) =>
+    spawnSync(process.execPath, [join(outdir, "runt-oci.cjs"), ...args], {
+      encoding: "utf8",
+      env: {},
+      cwd: "/",
+    });
+
+  test("run from any directory, know their commit, and need no bytecode", () => {
+    const { status, stdout, stderr } = run("--version");
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect(stdout).toMatch(/\ncommit: abc1234\n/);
+  });
+
+  test("bytecode that V8 does not take is no error", () => {
+    writeFileSync(join(outdir, "runt-oci.bundle.bytecode"), "nonsense");
+    expect(run("--version").status).toBe(0);
+    expect(run("--help").stdout).toContain("Life of a container");
+  });
+});
