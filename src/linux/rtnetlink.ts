@@ -4,10 +4,10 @@ import {
   type Attribute,
   decodeAttributes,
   NETLINK_ROUTE,
+  NetlinkSocket,
   NLM_F_CREATE,
   NLM_F_DUMP,
   NLM_F_EXCL,
-  NetlinkSocket,
   text,
   textOf,
   u32,
@@ -137,7 +137,11 @@ export class Rtnetlink implements Disposable {
   }
 
   setUp(index: number): void {
-    this.#socket.request({ name: "RTM_NEWLINK", type: RTM_NEWLINK, header: ifinfomsg(index, IFF_UP, IFF_UP) });
+    this.#socket.request({
+      name: "RTM_NEWLINK",
+      type: RTM_NEWLINK,
+      header: ifinfomsg(index, IFF_UP, IFF_UP),
+    });
   }
 
   [Symbol.dispose](): void {

@@ -1,35 +1,27 @@
 /** A terminal of the caller's, connected with the terminal of a container. */
-import { ReadStream } from "node:tty";
 import type { Fd } from "../../linux/fd.ts";
-import { MSG_DONTWAIT, receiveFd, SOCK_STREAM, socketpair } from "../../linux/socket.ts";
-import { clearOnlcr, setWindowSize } from "../../linux/terminal.ts";
+import { Terminal } from "./terminal.ts";
 
-/** Our end of a container's terminal. */
 export class TerminalBridge implements Disposable {
-  /** For the plan: what init sends the terminal's master to. */
-  readonly sendEnd: Fd;
-  readonly #receiveEnd: Fd;
-  #stack = new DisposableStack();
+  readonly #terminal = new Terminal();
+  readonly #stack = new DisposableStack();
   #ended: Promise<void> = Promise.resolve();
 
-  constructor() {
-    [this.#receiveEnd, this.sendEnd] = socketpair(SOCK_STREAM);
+  /** For the plan: what init sends the terminal's master to. */
+  get sendEnd(): Fd {
+    return this.#terminal.sendEnd;
   }
 
   /** Connects our stdin and stdout with the terminal that init has sent. */
   connect(): void {
-    const master = receiveFd(this.#receiveEnd, MSG_DONTWAIT);
-    const fd = master.release();
-    if (process.stdout.isTTY) clearOnlcr(fd);
-    const terminal = new ReadStream(fd);
-    this.#stack.defer(() => terminal.destroy());
     const { stdin, stdout } = process;
+    const terminal = this.#terminal.open(stdout.isTTY ? "raw" : "cooked");
     if (stdin.isTTY) {
       stdin.setRawMode(true);
       this.#stack.defer(() => stdin.setRawMode(false));
     }
     if (stdout.isTTY) {
-      const resize = (): void => setWindowSize(fd, stdout.rows, stdout.columns);
+      const resize = (): void => this.#terminal.resize(stdout.rows, stdout.columns);
       resize();
       process.on("SIGWINCH", resize);
       this.#stack.defer(() => process.off("SIGWINCH", resize));
@@ -70,7 +62,6 @@ export class TerminalBridge implements Disposable {
 
   [Symbol.dispose](): void {
     this.#stack.dispose();
-    this.sendEnd[Symbol.dispose]();
-    this.#receiveEnd[Symbol.dispose]();
+    this.#terminal[Symbol.dispose]();
   }
 }

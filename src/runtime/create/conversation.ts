@@ -127,7 +127,8 @@ export class Conversation implements Disposable {
   }
 
   #accept(message: Message): void {
-    const allowed = message.type === "failed" ? this.#last !== "executing" : followers[this.#last].includes(message.type);
+    const allowed =
+      message.type === "failed" ? this.#last !== "executing" : followers[this.#last].includes(message.type);
     if (!allowed) {
       this.#failure = new RuntError("Internal", `runt-shim: "${message.type}" after "${this.#last}"`, {
         operation: "create",

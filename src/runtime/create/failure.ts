@@ -33,18 +33,26 @@ function hint(op: Op | undefined, code: string): { hint?: string } {
   if (op === undefined || (code !== "EPERM" && code !== "EACCES")) return {};
   switch (op.op) {
     case "attach_root":
-      return { hint: "the container's root, as the host knows it, must be let through every directory above the rootfs (chmod o+x)" };
+      return {
+        hint: "the container's root, as the host knows it, must be let through every directory above the rootfs (chmod o+x)",
+      };
     case "move_mount":
     case "mknod":
     case "mkdir":
     case "symlink":
-      return { hint: "in a user namespace the rootfs must belong to the container's root, as the host knows it" };
+      return {
+        hint: "in a user namespace the rootfs must belong to the container's root, as the host knows it",
+      };
     case "setns":
-      return { hint: "only the owner of a namespace may join it; join the user namespace that it belongs to as well" };
+      return {
+        hint: "only the owner of a namespace may join it; join the user namespace that it belongs to as well",
+      };
     case "prlimit":
       return { hint: "only CAP_SYS_RESOURCE raises a hard limit; ulimit -H shows what there is" };
     case "write_proc":
-      return op.file === "oom_score_adj" ? { hint: "only CAP_SYS_RESOURCE lowers it below what the runtime itself has" } : {};
+      return op.file === "oom_score_adj"
+        ? { hint: "only CAP_SYS_RESOURCE lowers it below what the runtime itself has" }
+        : {};
     default:
       return {};
   }

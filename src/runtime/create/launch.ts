@@ -176,9 +176,13 @@ function withoutCgroup(program: Program): Program {
 async function runSync(plan: Plan, steps: HostSteps, message: Message, operation: string): Promise<void> {
   const point = syncPoints[message.value];
   if (point === undefined || plan.atSync[point] === undefined) {
-    throw new RuntError("Internal", `runt-shim: stopped at a point that the plan does not have: ${message.value}`, {
-      operation,
-    });
+    throw new RuntError(
+      "Internal",
+      `runt-shim: stopped at a point that the plan does not have: ${message.value}`,
+      {
+        operation,
+      },
+    );
   }
   steps.listener = message.errno;
   for (const step of plan.atSync[point]) await steps.run(step);
@@ -187,11 +191,15 @@ async function runSync(plan: Plan, steps: HostSteps, message: Message, operation
 function ended(message: Message): string {
   const status = exitStatusOf(message.value);
   if ("exited" in status) return `exit status ${status.exited}`;
-  const hint = status.signal === 9 ? " (container init was OOM-killed (memory limit too low?), or killed by somebody)" : "";
+  const hint =
+    status.signal === 9
+      ? " (container init was OOM-killed (memory limit too low?), or killed by somebody)"
+      : "";
   return `${status.signaled}${hint}`;
 }
 
 function shimLost(operation: string): RuntError {
-  return new RuntError("Unavailable", "unable to start container process: runt-shim ended without a word", { operation });
+  return new RuntError("Unavailable", "unable to start container process: runt-shim ended without a word", {
+    operation,
+  });
 }
-

@@ -34,11 +34,16 @@ export function spawnShim(
   const [ours, theirs] = socketpair(SOCK_STREAM);
   using _theirs = theirs;
   try {
-    using memory = new Fd(check(call("runt_memfd", [Text, Bytes, I32], ["runt-plan", plan, plan.length]), "memfd_create"));
+    using memory = new Fd(
+      check(call("runt_memfd", [Text, Bytes, I32], ["runt-plan", plan, plan.length]), "memfd_create"),
+    );
     const fds = Int32Array.of(...stdio, theirs.n, memory.n, ...inherited);
     const executable = shimExecutable();
     const types = [I32, Bytes, I32, I32] as const;
-    const pid = check(call("runt_spawn", types, [executable.n, new Uint8Array(fds.buffer), fds.length, 1]), "execveat");
+    const pid = check(
+      call("runt_spawn", types, [executable.n, new Uint8Array(fds.buffer), fds.length, 1]),
+      "execveat",
+    );
     return { pid, socket: ours };
   } catch (error) {
     ours[Symbol.dispose]();

@@ -123,9 +123,14 @@ export class HostSteps implements Disposable {
     try {
       fstatSync(fd);
     } catch (error) {
-      throw new RuntError("InvalidArgument", `unable to stat preserved-fd ${fd} (of --preserve-fds or LISTEN_FDS)`, {
-        operation: this.#surroundings.operation,
-      }, error);
+      throw new RuntError(
+        "InvalidArgument",
+        `unable to stat preserved-fd ${fd} (of --preserve-fds or LISTEN_FDS)`,
+        {
+          operation: this.#surroundings.operation,
+        },
+        error,
+      );
     }
     this.#fds.set(slot, fd);
   }
@@ -142,7 +147,9 @@ export class HostSteps implements Disposable {
       const subject = `config.json: linux.${kind}`;
       try {
         // Looked for in the usual places: our own environment may have no PATH.
-        await run(program, [String(this.pid), ...ids.map(String)], { env: { PATH: "/usr/bin:/bin:/usr/local/bin:/usr/sbin" } });
+        await run(program, [String(this.pid), ...ids.map(String)], {
+          env: { PATH: "/usr/bin:/bin:/usr/local/bin:/usr/sbin" },
+        });
       } catch (error) {
         const { code, stderr = "" } = error as NodeJS.ErrnoException & { stderr?: string };
         const missing = code === "ENOENT";
@@ -151,7 +158,11 @@ export class HostSteps implements Disposable {
           missing
             ? `${subject}: more than one's own id needs ${program}(1), which is not installed (package uidmap)`
             : `${subject}: ${stderr.trim().split("\n", 1)[0] || `${program}: ${String(error)}`}`,
-          { operation: this.#surroundings.operation, subject, hint: `ids beside one's own come from ${ranges}` },
+          {
+            operation: this.#surroundings.operation,
+            subject,
+            hint: `ids beside one's own come from ${ranges}`,
+          },
           error,
         );
       }
@@ -177,7 +188,12 @@ export class HostSteps implements Disposable {
     const { code = "", message } = error;
     const subject = `config.json: linux.netDevices[${JSON.stringify(device)}]`;
     const [kind, what] = deviceErrors[code]?.(name) ?? ["FailedPrecondition", message];
-    return new RuntError(kind, `${subject}: ${what}`, { operation: this.#surroundings.operation, subject, code }, error);
+    return new RuntError(
+      kind,
+      `${subject}: ${what}`,
+      { operation: this.#surroundings.operation, subject, code },
+      error,
+    );
   }
 
   /** @see runtime-spec 1.3 config-linux.md#containerprocessstate */
@@ -196,4 +212,3 @@ export class HostSteps implements Disposable {
     sendFds(agent, JSON.stringify(document), [listener.n]);
   }
 }
-

@@ -1,5 +1,14 @@
 /** Looks at the machine and at the bundle, so that planning need not. */
-import { constants, existsSync, fstatSync, lstatSync, openSync, readFileSync, realpathSync, statSync } from "node:fs";
+import {
+  constants,
+  existsSync,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  statSync,
+} from "node:fs";
 import { release } from "node:os";
 import { join, resolve } from "node:path";
 import { RuntError } from "../../errors.ts";
@@ -26,7 +35,8 @@ const CAP_SYS_ADMIN = 1n << 21n;
 
 function measureHost(): HostFacts {
   const status = readFileSync("/proc/self/status", "latin1");
-  const mask = (name: string): bigint => BigInt(`0x${new RegExp(`^${name}:\\s*([0-9a-f]+)`, "m").exec(status)?.[1] ?? "0"}`);
+  const mask = (name: string): bigint =>
+    BigInt(`0x${new RegExp(`^${name}:\\s*([0-9a-f]+)`, "m").exec(status)?.[1] ?? "0"}`);
   const permitted = mask("CapPrm") & mask("CapBnd");
   const capable = (mask("CapEff") & CAP_SYS_ADMIN) !== 0n;
   const privileged = capable && inFirstUserNamespace();
@@ -41,7 +51,9 @@ function measureHost(): HostFacts {
     permitted,
     lastCapability: Number(readFileSync("/proc/sys/kernel/cap_last_cap", "latin1")),
     lsm: {
-      apparmor: existsSync("/sys/kernel/security/apparmor") || readOr("/sys/module/apparmor/parameters/enabled", "N").startsWith("Y"),
+      apparmor:
+        existsSync("/sys/kernel/security/apparmor") ||
+        readOr("/sys/module/apparmor/parameters/enabled", "N").startsWith("Y"),
       selinux: existsSync("/sys/fs/selinux/enforce"),
     },
     kernel: release(),
@@ -73,7 +85,11 @@ function readOr(path: string, otherwise: string): string {
 }
 
 /** @throws {RuntError} NotFound, InvalidArgument for a rootfs that is none */
-export function bundleFacts(config: Config, bundle: string, options: { noPivot: boolean; operation: string }): BundleFacts {
+export function bundleFacts(
+  config: Config,
+  bundle: string,
+  options: { noPivot: boolean; operation: string },
+): BundleFacts {
   const rootfs = findRootfs(config, bundle, options.operation);
   const sources = new Map<string, "directory" | "file">();
   for (const mount of config.mounts) {
@@ -104,8 +120,14 @@ function findRootfs(config: Config, bundle: string, operation: string): string {
   try {
     const stat = lstatSync(path);
     // Who can change a symlink could put another root file system behind it.
-    if (stat.isSymbolicLink()) throw new RuntError("InvalidArgument", `config.json: root.path: ${path}: must not be a symbolic link`, site);
-    if (!stat.isDirectory()) throw new RuntError("InvalidArgument", `config.json: root.path: ${path}: not a directory`, site);
+    if (stat.isSymbolicLink())
+      throw new RuntError(
+        "InvalidArgument",
+        `config.json: root.path: ${path}: must not be a symbolic link`,
+        site,
+      );
+    if (!stat.isDirectory())
+      throw new RuntError("InvalidArgument", `config.json: root.path: ${path}: not a directory`, site);
     return realpathSync.native(path);
   } catch (error) {
     if (error instanceof RuntError) throw error;
@@ -116,7 +138,8 @@ function findRootfs(config: Config, bundle: string, operation: string): string {
 function unreadable(error: unknown, path: string, operation: string, prefix = ""): RuntError {
   const { code = "" } = error as NodeJS.ErrnoException;
   const kind = code === "ENOENT" ? "NotFound" : "PermissionDenied";
-  const text = code === "ENOENT" ? "no such file or directory" : code === "EACCES" ? "permission denied" : code;
+  const text =
+    code === "ENOENT" ? "no such file or directory" : code === "EACCES" ? "permission denied" : code;
   return new RuntError(kind, `${prefix}${path}: ${text}`, { operation, path, code }, error);
 }
 

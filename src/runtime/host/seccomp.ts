@@ -14,7 +14,10 @@ export function supportedSeccompFlags(): readonly SeccompFlag[] {
   supported ??= (Object.keys(SeccompFlag) as SeccompFlag[]).filter((name) => {
     // This one goes only with a listener.
     const extra = name === "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV" ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0;
-    return syscall(SYS.seccomp, [I32, I64, I64], [SECCOMP_SET_MODE_FILTER, SeccompFlag[name] | extra, 0]) === EFAULT;
+    return (
+      syscall(SYS.seccomp, [I32, I64, I64], [SECCOMP_SET_MODE_FILTER, SeccompFlag[name] | extra, 0]) ===
+      EFAULT
+    );
   });
   return supported;
 }

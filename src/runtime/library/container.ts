@@ -6,6 +6,7 @@ import { defaultRoot } from "./default-root.ts";
 import type { LinuxResources } from "../../spec/runtime/resources.ts";
 import { readDocument } from "../../spec/runtime/parse.ts";
 import type { CgroupManager, ContainerEvent, ContainerState, ExecOptions, ExitStatus, RuntimeContext } from "../api.ts";
+import { loadBundle } from "../bundle/load.ts";
 import { type Created, createContainer as create } from "../container/create.ts";
 import { deleteContainer, removeStopped } from "../container/delete.ts";
 import { containerEvents, containerStats } from "../container/events.ts";
@@ -30,7 +31,7 @@ export interface ContainerOptions {
   readonly id?: string;
   /** Where state is kept: `/run/runt`, or below XDG_RUNTIME_DIR for an ordinary user. */
   readonly root?: string;
-  /** "pipe" by default. */
+  /** "pipe" by default; without meaning where the process has a terminal. */
   readonly stdio?: StdioOptions;
   /** "cgroupfs" by default. */
   readonly cgroupManager?: CgroupManager;
@@ -54,16 +55,24 @@ export async function createContainer(options: ContainerOptions): Promise<Contai
     rootless: "auto",
     log: options.log ?? (() => {}),
   };
-  const stdio = new Stdio(options.stdio ?? "pipe");
+  const loaded = loadBundle(options.bundle, { config: options.config, operation: "create" });
+  const stdio = new Stdio(loaded.config.process.terminal ? "terminal" : (options.stdio ?? "pipe"));
   try {
     const created = await create(
       context,
       id,
       { bundle: options.bundle, stdio: stdio.fds },
-      { operation: "create", stay: "untilExit", dieWithRuntime: !options.outlive, waiting: "events", config: options.config },
+      {
+        operation: "create",
+        stay: "untilExit",
+        dieWithRuntime: !options.outlive,
+        waiting: "events",
+        loaded,
+        consoleFd: stdio.console,
+      },
       options.signal,
     );
-    stdio[Symbol.dispose]();
+    stdio.connect();
     return new Container(context, created, stdio, options.signal);
   } catch (error) {
     stdio.destroy();
@@ -78,6 +87,7 @@ export class Container implements AsyncDisposable {
   readonly stdin: Writable | null;
   readonly stdout: Readable | null;
   readonly stderr: Readable | null;
+  readonly #stdio: Stdio;
   readonly #context: RuntimeContext;
   readonly #created: Created;
   readonly #signal: AbortSignal | undefined;
@@ -93,6 +103,7 @@ export class Container implements AsyncDisposable {
     this.stdin = stdio.stdin;
     this.stdout = stdio.stdout;
     this.stderr = stdio.stderr;
+    this.#stdio = stdio;
     this.#context = context;
     this.#created = created;
     this.#signal = signal;
@@ -113,6 +124,11 @@ export class Container implements AsyncDisposable {
     });
     if (ended) this.#settle(Promise.resolve(ended));
     await afterStart(this.#context, found);
+  }
+
+  /** Size of its terminal in characters. @throws {TypeError} where it has none */
+  resize(rows: number, columns: number): void {
+    this.#stdio.resize(rows, columns);
   }
 
   /** How the container's process ended. @throws {RuntError} Unavailable when its shim was killed */
@@ -136,11 +152,11 @@ export class Container implements AsyncDisposable {
     const { stdio: wanted = "pipe", signal, ...rest } = options;
     const found = findContainer(this.#context.root, this.id, "exec");
     const process = processOf(readConfigOf(found.directory), { ...rest, args });
-    const stdio = new Stdio(wanted);
+    const stdio = new Stdio(process.terminal ? "terminal" : wanted);
     try {
-      const mode = { stay: "untilExit", dieWithRuntime: true, waiting: "events", signal } as const;
+      const mode = { stay: "untilExit", dieWithRuntime: true, waiting: "events", consoleFd: stdio.console, signal } as const;
       const launched = await startExec(this.#context, found, process, { stdio: stdio.fds }, mode);
-      stdio[Symbol.dispose]();
+      stdio.connect();
       return new ContainerProcess(launched, stdio);
     } catch (error) {
       stdio.destroy();
@@ -198,7 +214,7 @@ export class Container implements AsyncDisposable {
     if (this.#ended) await removeStopped(this.#context, this.#created.found);
     else await deleteContainer(this.#context, this.id, { force: true });
     this.#created.launched[Symbol.dispose]();
-    this.stdin?.destroy();
+    this.#stdio.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -212,7 +228,7 @@ export class Container implements AsyncDisposable {
 }
 
 export interface LibraryExecOptions
-  extends Pick<ExecOptions, "cwd" | "env" | "user" | "additionalGids" | "capabilities" | "noNewPrivs" | "ignorePaused"> {
+  extends Pick<ExecOptions, "cwd" | "env" | "tty" | "user" | "additionalGids" | "capabilities" | "noNewPrivs" | "ignorePaused"> {
   /** "pipe" by default. */
   readonly stdio?: StdioOptions;
   readonly signal?: AbortSignal;

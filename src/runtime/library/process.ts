@@ -13,6 +13,7 @@ export class ContainerProcess implements AsyncDisposable {
   readonly stdout: Readable | null;
   readonly stderr: Readable | null;
   readonly #launched: Launched;
+  readonly #stdio: Stdio;
   readonly #exit: Promise<ExitStatus>;
 
   /** Takes over `launched`. */
@@ -22,6 +23,7 @@ export class ContainerProcess implements AsyncDisposable {
     this.stdout = stdio.stdout;
     this.stderr = stdio.stderr;
     this.#launched = launched;
+    this.#stdio = stdio;
     this.#exit = launched.exited();
     this.#exit.catch(() => {});
   }
@@ -29,6 +31,11 @@ export class ContainerProcess implements AsyncDisposable {
   /** How it ended. @throws {RuntError} Unavailable when its shim was killed */
   wait(): Promise<ExitStatus> {
     return this.#exit;
+  }
+
+  /** Size of its terminal in characters. @throws {TypeError} where it has none */
+  resize(rows: number, columns: number): void {
+    this.#stdio.resize(rows, columns);
   }
 
   /** @returns false when it has ended already */
@@ -41,5 +48,6 @@ export class ContainerProcess implements AsyncDisposable {
     this.kill("SIGKILL");
     await this.#exit.catch(() => {});
     this.#launched[Symbol.dispose]();
+    this.#stdio.close();
   }
 }

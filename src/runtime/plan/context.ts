@@ -3,8 +3,8 @@ import { resolve } from "node:path";
 import type { Config } from "../../spec/runtime/config.ts";
 import type { Mount } from "../../spec/runtime/mount.ts";
 import type { LinuxNamespace, LinuxNamespaceType } from "../../spec/runtime/namespaces.ts";
-import type { CgroupWrite } from "./plan.ts";
 import type { BundleFacts, HostFacts } from "../host/facts.ts";
+import type { CgroupWrite } from "./plan.ts";
 
 /** How the caller wants this container made; defaults are filled. */
 export interface CreateRequest {

@@ -1,8 +1,9 @@
 /** The plan of `create`: the parts of the config, put into the order in which they must happen. */
-import type { CompiledSeccomp } from "../seccomp/compile.ts";
+
 import { RuntError } from "../../errors.ts";
+import type { CompiledSeccomp } from "../seccomp/compile.ts";
 import { Make, type Op, Stay, type SyncPoint, syncPoints } from "../wire/ops.ts";
-import { PlanContext } from "./context.ts";
+import type { PlanContext } from "./context.ts";
 import { bringsDev, planDev } from "./dev.ts";
 import { dedupe, executableCandidates, lookUp } from "./environment.ts";
 import { planHiddenPaths } from "./hidden-paths.ts";
@@ -67,13 +68,21 @@ export function planCreate(context: PlanContext, seccomp: CompiledSeccomp | unde
   };
 
   if (identity.setgroups === "denied" && process.user.additionalGids.length > 0) {
-    warnings.push("process.user.additionalGids: passed over, because setgroups(2) is denied in this user namespace");
+    warnings.push(
+      "process.user.additionalGids: passed over, because setgroups(2) is denied in this user namespace",
+    );
   }
 
   // The fds that the process keeps come first, so that their slots are consecutive.
   for (const fd of request.preserved) before.push({ step: "inherit", slot: `preserved-${fd}`, fd });
   const cgroupSlot = request.cgroup.placement === "clone" ? "cgroup" : null;
-  if (request.cgroup.path !== undefined) before.push({ step: "cgroup", slot: cgroupSlot, path: request.cgroup.path, writes: request.cgroup.writes });
+  if (request.cgroup.path !== undefined)
+    before.push({
+      step: "cgroup",
+      slot: cgroupSlot,
+      path: request.cgroup.path,
+      writes: request.cgroup.writes,
+    });
   before.push({ step: "fifo", slot: "start", path: `${request.stateDirectory}/exec.fifo` });
   before.push(...namespaces.before);
   const console = planConsole(context, before);
@@ -94,7 +103,11 @@ export function planCreate(context: PlanContext, seccomp: CompiledSeccomp | unde
   const netDevices = Object.entries(config.linux.netDevices);
   const moveDevices: Op[] = [];
   if (netDevices.length > 0) {
-    atSync.network = netDevices.map(([device, { name }]) => ({ step: "move-network-device", device, name: name || device }));
+    atSync.network = netDevices.map(([device, { name }]) => ({
+      step: "move-network-device",
+      device,
+      name: name || device,
+    }));
     moveDevices.push(syncOp("network", "linux.netDevices"));
   }
   const runtimeHooks = [...hookSteps(config, "prestart"), ...hookSteps(config, "createRuntime")];
@@ -134,7 +147,13 @@ export function planCreate(context: PlanContext, seccomp: CompiledSeccomp | unde
 
     ...memoryPolicyOps(config.linux.memoryPolicy),
     ...(config.linux.personality
-      ? [{ op: "personality", persona: personalities[config.linux.personality.domain], at: "linux.personality" } as const]
+      ? [
+          {
+            op: "personality",
+            persona: personalities[config.linux.personality.domain],
+            at: "linux.personality",
+          } as const,
+        ]
       : []),
     ...settingOps(process),
     ...labelOps(process, host),
@@ -179,7 +198,12 @@ export function planCreate(context: PlanContext, seccomp: CompiledSeccomp | unde
 
 /** `preserved` are the first slots of a program, so they follow one another. */
 export function keepFds(preserved: readonly number[], start: string | null): Op {
-  return { op: "keep_fds", first: preserved.length > 0 ? `preserved-${preserved[0]}` : null, count: preserved.length, start };
+  return {
+    op: "keep_fds",
+    first: preserved.length > 0 ? `preserved-${preserved[0]}` : null,
+    count: preserved.length,
+    start,
+  };
 }
 
 /** What the schema allows, the host or this version does not. */
@@ -191,22 +215,33 @@ function checkPlannable(context: PlanContext): void {
       subject: `config.json: ${subject}`,
     });
   };
-  if (context.namespace("mount") === undefined) refuse("linux.namespaces", "a container needs a mount namespace");
+  if (context.namespace("mount") === undefined)
+    refuse("linux.namespaces", "a container needs a mount namespace");
   if (config.process.terminal && !request.console) {
     refuse("process.terminal", "cannot allocate tty if runc will detach without setting console socket");
   }
   if (!config.process.terminal && request.console && "path" in request.console) {
     refuse("process.terminal", "cannot use console socket if runc will not detach or allocate tty");
   }
-  if (config.process.apparmorProfile && config.process.apparmorProfile !== "unconfined" && !host.lsm.apparmor) {
+  if (
+    config.process.apparmorProfile &&
+    config.process.apparmorProfile !== "unconfined" &&
+    !host.lsm.apparmor
+  ) {
     refuse("process.apparmorProfile", "AppArmor is not enabled on this host");
   }
   if (config.process.selinuxLabel && !host.lsm.selinux) {
-    refuse("process.selinuxLabel", "selinux label is specified in config, but selinux is disabled or not supported");
+    refuse(
+      "process.selinuxLabel",
+      "selinux label is specified in config, but selinux is disabled or not supported",
+    );
   }
   if (config.linux.intelRdt) {
     const subject = "config.json: linux.intelRdt";
-    throw new RuntError("Unimplemented", `${subject}: Intel RDT is not supported`, { operation: "create", subject });
+    throw new RuntError("Unimplemented", `${subject}: Intel RDT is not supported`, {
+      operation: "create",
+      subject,
+    });
   }
   if (!host.capable && !context.hasUserns) {
     refuse("linux.namespaces", "an ordinary user needs a user namespace to make a container");
@@ -214,7 +249,10 @@ function checkPlannable(context: PlanContext): void {
   if (context.namespace("user") === "new") {
     for (const kind of ["uidMappings", "gidMappings"] as const) {
       if (hostId(config.linux[kind], 0) === undefined) {
-        refuse(`linux.${kind}`, "id 0 of the container is not mapped: root of the user namespace makes the container");
+        refuse(
+          `linux.${kind}`,
+          "id 0 of the container is not mapped: root of the user namespace makes the container",
+        );
       }
     }
   }
@@ -251,14 +289,34 @@ function planNotify(context: PlanContext): { shim: Op[]; init: Op[] } {
   if (directory === undefined) return { shim: [], init: [] };
   const open: Op[] = [
     { op: "open_tree", out: "notify", dir: null, path: directory, flags: 1, at: "NOTIFY_SOCKET" },
-    { op: "tree_setattr", tree: "notify", at_flags: 0, set: 0xf, clear: 0, propagation: 0, userns: null, at: "NOTIFY_SOCKET" },
+    {
+      op: "tree_setattr",
+      tree: "notify",
+      at_flags: 0,
+      set: 0xf,
+      clear: 0,
+      propagation: 0,
+      userns: null,
+      at: "NOTIFY_SOCKET",
+    },
   ];
-  const place: Op = { op: "move_mount", tree: "notify", path: "/run/notify", make: Make.directory, strict: 0, at: "NOTIFY_SOCKET" };
-  return context.sourcePhase === "shim" ? { shim: open, init: [place] } : { shim: [], init: [...open, place] };
+  const place: Op = {
+    op: "move_mount",
+    tree: "notify",
+    path: "/run/notify",
+    make: Make.directory,
+    strict: 0,
+    at: "NOTIFY_SOCKET",
+  };
+  return context.sourcePhase === "shim"
+    ? { shim: open, init: [place] }
+    : { shim: [], init: [...open, place] };
 }
 
 function makeCwd({ config }: PlanContext): Op[] {
-  return config.process.cwd === "/" ? [] : [{ op: "mkdir", path: config.process.cwd, mode: 0o755, at: "process.cwd" }];
+  return config.process.cwd === "/"
+    ? []
+    : [{ op: "mkdir", path: config.process.cwd, mode: 0o755, at: "process.cwd" }];
 }
 
 /** "net.ipv4.ip_forward" and "net/ipv4/ip_forward" are the same file. */

@@ -29,7 +29,9 @@ const fileTypes = { b: 0o060000, c: 0o020000, u: 0o020000, p: 0o010000 } as cons
 
 /** Does the container bring a /dev of its own? Then it is left as it is. */
 export function bringsDev(context: PlanContext): boolean {
-  return context.config.mounts.some((mount) => mount.destination.replace(/\/+$/, "") === "/dev" && isBind(mount));
+  return context.config.mounts.some(
+    (mount) => mount.destination.replace(/\/+$/, "") === "/dev" && isBind(mount),
+  );
 }
 
 export interface DevOps {
@@ -45,7 +47,9 @@ export function planDev(context: PlanContext): DevOps {
   const all = [...defaultDevices.filter((device) => !own.has(device.path)), ...own.values()];
   for (const [i, device] of all.entries()) {
     const ops = context.isMapped ? bindDevice(context, device, `device${i}`) : makeDevice(device);
-    const at = own.has(device.path) ? `linux.devices[${context.config.linux.devices.indexOf(device)}]` : "/dev";
+    const at = own.has(device.path)
+      ? `linux.devices[${context.config.linux.devices.indexOf(device)}]`
+      : "/dev";
     shim.push(...ops.shim.map((op) => ({ ...op, at })));
     init.push(...ops.init.map((op) => ({ ...op, at })));
   }
@@ -63,14 +67,20 @@ export function planDev(context: PlanContext): DevOps {
 
 function makeDevice(device: LinuxDevice): DevOps {
   const { path, major, minor, uid, gid } = device;
-  return { shim: [], init: [{ op: "mknod", path, mode: fileTypes[device.type] | device.fileMode, major, minor, uid, gid }] };
+  return {
+    shim: [],
+    init: [{ op: "mknod", path, mode: fileTypes[device.type] | device.fileMode, major, minor, uid, gid }],
+  };
 }
 
 /** mknod(2) of a device is refused in a user namespace: the host's node is bound instead. */
 function bindDevice(context: PlanContext, device: LinuxDevice, tree: string): DevOps {
   if (device.type === "p") return makeDevice(device);
   const open: Op[] = [{ op: "open_tree", out: tree, dir: null, path: device.path, flags: k.OPEN_TREE_CLONE }];
-  if (device.type !== "b") open.push({ op: "check_device", fd: tree, major: device.major, minor: device.minor });
+  if (device.type !== "b")
+    open.push({ op: "check_device", fd: tree, major: device.major, minor: device.minor });
   const place: Op = { op: "move_mount", tree, path: device.path, make: Make.file, strict: 0 };
-  return context.sourcePhase === "shim" ? { shim: open, init: [place] } : { shim: [], init: [...open, place] };
+  return context.sourcePhase === "shim"
+    ? { shim: open, init: [place] }
+    : { shim: [], init: [...open, place] };
 }

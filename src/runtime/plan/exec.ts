@@ -59,7 +59,8 @@ export function planExec(request: ExecRequest, host: HostFacts, seccomp: Compile
   const before: HostStep[] = [];
   for (const fd of request.preserved) before.push({ step: "inherit", slot: `preserved-${fd}`, fd });
   before.push({ step: "pidfd", slot: "init", pid: request.pid });
-  if (request.cgroup !== undefined) before.push({ step: "cgroup", slot: "cgroup", path: request.cgroup, writes: [] });
+  if (request.cgroup !== undefined)
+    before.push({ step: "cgroup", slot: "cgroup", path: request.cgroup, writes: [] });
   const console: Op[] = [];
   if (process.terminal && request.console) {
     before.push(
@@ -69,7 +70,16 @@ export function planExec(request: ExecRequest, host: HostFacts, seccomp: Compile
     );
     const { height: rows = 0, width: columns = 0 } = process.consoleSize ?? {};
     const at = "process.terminal";
-    console.push({ op: "console", socket: "console", rows, columns, uid: process.user.uid, gid: 0xffff_ffff, bind: 0, at });
+    console.push({
+      op: "console",
+      socket: "console",
+      rows,
+      columns,
+      uid: process.user.uid,
+      gid: 0xffff_ffff,
+      bind: 0,
+      at,
+    });
   } else console.push({ op: "chown_stdio", uid: process.user.uid, gid: 0xffff_ffff, at: "process.user" });
 
   const atSync: Record<string, HostStep[]> = {};
@@ -96,7 +106,9 @@ export function planExec(request: ExecRequest, host: HostFacts, seccomp: Compile
         init: [
           ...(request.joinsUserns ? [{ op: "become_root" } as const] : []),
           { op: "setsid" },
-          ...(request.keyring === "new" ? [{ op: "session_keyring", name: `_ses.${request.id}` } as const] : []),
+          ...(request.keyring === "new"
+            ? [{ op: "session_keyring", name: `_ses.${request.id}` } as const]
+            : []),
           { op: "root_is_current" },
           ...console,
           ...affinityOps(process.execCPUAffinity?.final, "process.execCPUAffinity.final"),
@@ -117,4 +129,3 @@ export function planExec(request: ExecRequest, host: HostFacts, seccomp: Compile
     warnings,
   };
 }
-

@@ -14,7 +14,9 @@ export function planHiddenPaths(context: PlanContext): HiddenPathOps {
   const { maskedPaths, readonlyPaths } = context.config.linux;
   const none = { shim: [], open: [], init: [] };
   if (context.namespace("mount") === undefined) return none;
-  const readonly = readonlyPaths.map((path, i): Op => ({ op: "readonly_path", path, at: `linux.readonlyPaths[${i}]` }));
+  const readonly = readonlyPaths.map(
+    (path, i): Op => ({ op: "readonly_path", path, at: `linux.readonlyPaths[${i}]` }),
+  );
   if (maskedPaths.length === 0) return { ...none, init: readonly };
 
   const at = "linux.maskedPaths";
@@ -32,7 +34,9 @@ export function planHiddenPaths(context: PlanContext): HiddenPathOps {
     attrs: k.MOUNT_ATTR_RDONLY | k.MOUNT_ATTR_NOSUID | k.MOUNT_ATTR_NODEV | k.MOUNT_ATTR_NOEXEC,
     at,
   };
-  const masked = maskedPaths.map((path, i): Op => ({ op: "mask_path", path, null: "null", empty: "empty", at: `${at}[${i}]` }));
+  const masked = maskedPaths.map(
+    (path, i): Op => ({ op: "mask_path", path, null: "null", empty: "empty", at: `${at}[${i}]` }),
+  );
   const inShim = context.sourcePhase === "shim";
   return {
     shim: inShim ? cover : [],

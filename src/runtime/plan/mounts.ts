@@ -1,12 +1,13 @@
 /** `mounts`: each becomes a detached tree, gets its attributes, and is moved onto its place in the rootfs. */
-import * as k from "../../linux/mount-flags.ts";
+
 import { RuntError } from "../../errors.ts";
+import * as k from "../../linux/mount-flags.ts";
 import type { LinuxIDMapping } from "../../spec/runtime/id-mapping.ts";
 import type { Mount } from "../../spec/runtime/mount.ts";
 import { Make, type Op } from "../wire/ops.ts";
+import type { PlanContext } from "./context.ts";
 import { hostId, mapText } from "./id-maps.ts";
 import { type SortedMountOptions, sortMountOptions } from "./mount-options.ts";
-import type { PlanContext } from "./context.ts";
 
 /** What mounts need done, by when. */
 export interface MountOps {
@@ -53,7 +54,15 @@ function remountOps(path: string, { attributes, recursive, propagation }: Sorted
 
 /** The attributes and the propagation of a tree that is not mounted yet. */
 function treeOps(tree: string, options: SortedMountOptions, attributes = options.attributes): Op[] {
-  const plain = { op: "tree_setattr", tree, at_flags: 0, set: 0, clear: 0, propagation: 0, userns: null } as const;
+  const plain = {
+    op: "tree_setattr",
+    tree,
+    at_flags: 0,
+    set: 0,
+    clear: 0,
+    propagation: 0,
+    userns: null,
+  } as const;
   const ops: Op[] = [];
   if (attributes.set | attributes.clear) ops.push({ ...plain, ...attributes });
   if (options.recursive) ops.push({ ...plain, ...options.recursive, at_flags: k.AT_RECURSIVE });
@@ -63,7 +72,13 @@ function treeOps(tree: string, options: SortedMountOptions, attributes = options
   return ops;
 }
 
-function bindOps(context: PlanContext, mount: Mount, options: SortedMountOptions, tree: string, at: string): MountOps {
+function bindOps(
+  context: PlanContext,
+  mount: Mount,
+  options: SortedMountOptions,
+  tree: string,
+  at: string,
+): MountOps {
   const path = context.sourcePath(mount);
   const kind = context.bundle.sources.get(path);
   if (kind === undefined) {
@@ -97,7 +112,13 @@ function bindOps(context: PlanContext, mount: Mount, options: SortedMountOptions
   if (context.sourcePhase === "shim" && !context.sharesMounts) open.push(slaveTree(tree));
   const idmap = idmapOps(context, mount, options, tree);
   const place: Op[] = [
-    { op: "move_mount", tree, path: mount.destination, make: kind === "directory" ? Make.directory : Make.file, strict: 0 },
+    {
+      op: "move_mount",
+      tree,
+      path: mount.destination,
+      make: kind === "directory" ? Make.directory : Make.file,
+      strict: 0,
+    },
   ];
   // Idmapping asks for CAP_SYS_ADMIN where the file system was mounted, so it is the shim's.
   if (context.sourcePhase === "shim" || idmap.length > 0) {
@@ -110,7 +131,15 @@ const AT_SYMLINK_NOFOLLOW = 0x100;
 
 /** Mounts of the host still arrive in the tree; what happens in the tree stays there. */
 export function slaveTree(tree: string): Op {
-  return { op: "tree_setattr", tree, at_flags: k.AT_RECURSIVE, set: 0, clear: 0, propagation: k.MS_SLAVE, userns: null };
+  return {
+    op: "tree_setattr",
+    tree,
+    at_flags: k.AT_RECURSIVE,
+    set: 0,
+    clear: 0,
+    propagation: k.MS_SLAVE,
+    userns: null,
+  };
 }
 
 function idmapOps(context: PlanContext, mount: Mount, options: SortedMountOptions, tree: string): Op[] {
@@ -135,7 +164,12 @@ function idmapOps(context: PlanContext, mount: Mount, options: SortedMountOption
   ];
 }
 
-function fileSystemOps(context: PlanContext, mount: Mount, options: SortedMountOptions, tree: string): MountOps {
+function fileSystemOps(
+  context: PlanContext,
+  mount: Mount,
+  options: SortedMountOptions,
+  tree: string,
+): MountOps {
   const { destination } = mount;
   const type = mount.type === "cgroup" ? "cgroup2" : (mount.type ?? "none");
   const isTmpfs = type === "tmpfs";
@@ -160,7 +194,8 @@ function fileSystemOps(context: PlanContext, mount: Mount, options: SortedMountO
 
   const strict = type === "proc" || type === "sysfs" ? 1 : 0;
   const beforeMove: Op[] = [];
-  if (isTmpfs && !data.some((word) => word.startsWith("mode="))) beforeMove.push({ op: "copy_mode", tree, path: destination });
+  if (isTmpfs && !data.some((word) => word.startsWith("mode=")))
+    beforeMove.push({ op: "copy_mode", tree, path: destination });
   if (isTmpfs && options.tmpcopyup) beforeMove.push({ op: "copy_up", tree, path: destination });
   const init: Op[] = [
     otherwise.length > 0 ? { ...open, otherwise } : open,
@@ -170,19 +205,40 @@ function fileSystemOps(context: PlanContext, mount: Mount, options: SortedMountO
     { op: "move_mount", tree, path: destination, make: Make.directory, strict },
   ];
   const final: Op[] = late
-    ? [{ op: "mount_setattr", path: destination, at_flags: 0, set: k.MOUNT_ATTR_RDONLY, clear: 0, propagation: 0 }]
+    ? [
+        {
+          op: "mount_setattr",
+          path: destination,
+          at_flags: 0,
+          set: k.MOUNT_ATTR_RDONLY,
+          clear: 0,
+          propagation: 0,
+        },
+      ]
     : [];
   return { shim: [], init, final };
 }
 
 /** File systems of which every mount is the same one: read-only would be for the host too. */
-const sharedInstance = new Set(["proc", "sysfs", "cgroup2", "mqueue", "devtmpfs", "securityfs", "debugfs", "tracefs", "bpf"]);
+const sharedInstance = new Set([
+  "proc",
+  "sysfs",
+  "cgroup2",
+  "mqueue",
+  "devtmpfs",
+  "securityfs",
+  "debugfs",
+  "tracefs",
+  "bpf",
+]);
 /** File systems that take SELinux's `context=`. */
 const labelled = new Set(["tmpfs", "devpts", "ramfs", "overlay"]);
 
 /** Options of cgroup v1 mounts, which callers still write, mean nothing to cgroup2. */
 function cgroup2Data(data: readonly string[]): string[] {
-  return data.filter((word) => ["nsdelegate", "memory_recursiveprot", "memory_localevents", "favordynmods"].includes(word));
+  return data.filter((word) =>
+    ["nsdelegate", "memory_recursiveprot", "memory_localevents", "favordynmods"].includes(word),
+  );
 }
 
 /** Where a kernel may refuse to mount something anew, what is mounted already is bound instead. */
@@ -214,7 +270,9 @@ type FsMount = Extract<Op, { op: "fsmount" }>;
 function ownCgroup({ host }: PlanContext, tree: string, own: Op): Op[] {
   if (host.privileged) return [own];
   const attrs = k.MOUNT_ATTR_RDONLY;
-  return [{ ...own, otherwise: [{ op: "fsmount", out: tree, type: "tmpfs", options: ["ro", "mode=0555"], attrs }] }];
+  return [
+    { ...own, otherwise: [{ op: "fsmount", out: tree, type: "tmpfs", options: ["ro", "mode=0555"], attrs }] },
+  ];
 }
 
 /** False for "gid=N" of a group that the container may turn out not to have. */

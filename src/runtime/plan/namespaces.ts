@@ -1,6 +1,6 @@
 /** `linux.namespaces`: which are made by clone3, which are joined before it, and what a new one needs. */
 import { RuntError } from "../../errors.ts";
-import { namespaceFlags, type NamespaceFile } from "../../linux/namespace-flags.ts";
+import { type NamespaceFile, namespaceFlags } from "../../linux/namespace-flags.ts";
 import type { LinuxNamespaceType } from "../../spec/runtime/namespaces.ts";
 import type { Op, SyncPoint } from "../wire/ops.ts";
 import type { PlanContext } from "./context.ts";
@@ -73,7 +73,15 @@ export function planNamespaces(context: PlanContext): NamespaceOps {
   const uts: Op[] = [];
   if (config.hostname) uts.push({ op: "sethostname", name: config.hostname, at: "hostname" });
   if (config.domainname) uts.push({ op: "setdomainname", name: config.domainname, at: "domainname" });
-  return { cloneFlags, before, shim, parent, dumpable, init: [...become, ...init, ...loopback, ...uts], atSync };
+  return {
+    cloneFlags,
+    before,
+    shim,
+    parent,
+    dumpable,
+    init: [...become, ...init, ...loopback, ...uts],
+    atSync,
+  };
 }
 
 /**
@@ -83,10 +91,14 @@ export function planNamespaces(context: PlanContext): NamespaceOps {
 function timeOps(context: PlanContext): Op[] {
   const { config, host } = context;
   if (!host.capable && isOlder(host.kernel, 6, 1)) {
-    throw new RuntError("Unimplemented", "config.json: linux.namespaces: a time namespace without root needs Linux 6.1", {
-      operation: "create",
-      subject: "config.json: linux.namespaces",
-    });
+    throw new RuntError(
+      "Unimplemented",
+      "config.json: linux.namespaces: a time namespace without root needs Linux 6.1",
+      {
+        operation: "create",
+        subject: "config.json: linux.namespaces",
+      },
+    );
   }
   const { monotonic, boottime } = config.linux.timeOffsets;
   const lines = Object.entries({ monotonic, boottime }).flatMap(([clock, offset]) =>
@@ -94,7 +106,9 @@ function timeOps(context: PlanContext): Op[] {
   );
   const at = "linux.timeOffsets";
   const unshare: Op = { op: "unshare", flags: namespaceFlags.time, at: "linux.namespaces" };
-  return lines.length === 0 ? [unshare] : [unshare, { op: "write_proc", file: "timens_offsets", data: lines.join(""), at }];
+  return lines.length === 0
+    ? [unshare]
+    : [unshare, { op: "write_proc", file: "timens_offsets", data: lines.join(""), at }];
 }
 
 function isOlder(release: string, major: number, minor: number): boolean {
@@ -106,7 +120,12 @@ function isOlder(release: string, major: number, minor: number): boolean {
 function planIdMaps(context: PlanContext): Pick<NamespaceOps, "parent" | "atSync"> {
   if (context.namespace("user") !== "new") return { parent: [], atSync: {} };
   const { uidMappings, gidMappings } = context.config.linux;
-  const write = (file: string, data: string): Op => ({ op: "write_proc", file, data, at: "linux.uidMappings" });
+  const write = (file: string, data: string): Op => ({
+    op: "write_proc",
+    file,
+    data,
+    at: "linux.uidMappings",
+  });
   const { host } = context;
   const self =
     uidMappings.length === 1 &&
@@ -117,7 +136,10 @@ function planIdMaps(context: PlanContext): Pick<NamespaceOps, "parent" | "atSync
     gidMappings[0]!.hostID === host.egid;
   if (host.capable || self) {
     const deny = host.capable ? [] : [write("setgroups", "deny")];
-    return { parent: [...deny, write("uid_map", mapText(uidMappings)), write("gid_map", mapText(gidMappings))], atSync: {} };
+    return {
+      parent: [...deny, write("uid_map", mapText(uidMappings)), write("gid_map", mapText(gidMappings))],
+      atSync: {},
+    };
   }
   const step: HostStep = { step: "map-ids", uid: mapArguments(uidMappings), gid: mapArguments(gidMappings) };
   return { parent: [{ op: "sync", point: 0, at: "linux.uidMappings" }], atSync: { maps: [step] } };

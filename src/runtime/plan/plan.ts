@@ -1,14 +1,19 @@
 /** A plan: everything that making a container takes, as data, before any of it happens. */
 import type { Hook, HookName } from "../../spec/runtime/hooks.ts";
-import type { SyncPoint } from "../wire/ops.ts";
 import type { Program } from "../wire/encode.ts";
+import type { SyncPoint } from "../wire/ops.ts";
 
 /** What the runtime itself does, on the host; `create` has one small function for each kind. */
 export type HostStep =
   /** Makes the state directory and writes state.json, from where on `delete` can find everything. */
   | { readonly step: "state"; readonly directory: string }
   /** Makes the cgroup, opens it as `slot`, and writes the limits. */
-  | { readonly step: "cgroup"; readonly slot: string | null; readonly path: string; readonly writes: readonly CgroupWrite[] }
+  | {
+      readonly step: "cgroup";
+      readonly slot: string | null;
+      readonly path: string;
+      readonly writes: readonly CgroupWrite[];
+    }
   /** Opens a file of the host for the shim. */
   | { readonly step: "open"; readonly slot: string; readonly path: string }
   /** A pidfd of a process that runs already. */

@@ -1,6 +1,7 @@
 /** `runt plan`: the plan that create would carry out, for people and for programs. */
-import { namespaceFlags } from "../../linux/namespace-flags.ts";
+
 import * as k from "../../linux/mount-flags.ts";
+import { namespaceFlags } from "../../linux/namespace-flags.ts";
 import type { RuntimeContext } from "../api.ts";
 import { type CreateMode, prepare } from "../container/prepare.ts";
 import { type Op, opTable, type Phase, phases, Stay, syncPoints } from "../wire/ops.ts";
@@ -14,7 +15,13 @@ export interface PlanOptions {
 
 /** The plan for a bundle on this host as it is now. Nothing is done. @throws {RuntError} as create would */
 export async function planBundle(bundle: string, { context, config }: PlanOptions): Promise<Plan> {
-  const mode: CreateMode = { operation: "plan", stay: "untilReady", dieWithRuntime: false, waiting: "blocking", consoleFd: -1 };
+  const mode: CreateMode = {
+    operation: "plan",
+    stay: "untilReady",
+    dieWithRuntime: false,
+    waiting: "blocking",
+    consoleFd: -1,
+  };
   const options = { bundle, ...(config === undefined ? {} : { config }) };
   const { plan, cgroup } = await prepare(context, "ID", options, mode);
   cgroup[Symbol.dispose]();
@@ -49,12 +56,18 @@ export function formatPlan(plan: Plan): string {
     for (const op of list) add(op, "");
   };
   ops("runt-shim: in the host's namespaces", "shim");
-  section(`runt-shim: clone3 ${namespaceNames(plan.program.cloneFlags)}${plan.program.cgroup ? ", CLONE_INTO_CGROUP" : ""}`);
+  section(
+    `runt-shim: clone3 ${namespaceNames(plan.program.cloneFlags)}${plan.program.cgroup ? ", CLONE_INTO_CGROUP" : ""}`,
+  );
   ops("runt-shim: to the new process, which waits", "parent");
   ops("init: in the new namespaces", "init");
   ops("runt-shim: when init is ready", "late");
   const stay = Object.entries(Stay).find(([, value]) => value === plan.program.stay)?.[0];
-  section(stay === "untilReady" ? "runt-shim ends when init is ready; start writes to exec.fifo" : "runt-shim stays until init ends");
+  section(
+    stay === "untilReady"
+      ? "runt-shim ends when init is ready; start writes to exec.fifo"
+      : "runt-shim stays until init ends",
+  );
   for (const warning of plan.warnings) out.push(`warning: ${warning}`);
   return `${out.join("\n").trimStart()}\n`;
 }
@@ -65,7 +78,10 @@ function formatStep(step: HostStep): string[] {
     case "state":
       return [`${lead}mkdir ${step.directory}, write state.json and config.json`];
     case "cgroup":
-      return [`${lead}mkdir ${step.path}`, ...step.writes.map(({ file, value }) => `${lead}write ${JSON.stringify(value)} to ${file}`)];
+      return [
+        `${lead}mkdir ${step.path}`,
+        ...step.writes.map(({ file, value }) => `${lead}write ${JSON.stringify(value)} to ${file}`),
+      ];
     case "open":
       return [`${lead}open ${step.path} as ${step.slot}`];
     case "pidfd":
@@ -105,7 +121,18 @@ const readers: Record<string, (value: number | bigint) => string> = {
 };
 
 /** Arguments that say nothing where they are zero. */
-const quietZero = new Set(["at_flags", "set", "clear", "propagation", "strict", "make", "rows", "columns", "attrs", "timeout_ms"]);
+const quietZero = new Set([
+  "at_flags",
+  "set",
+  "clear",
+  "propagation",
+  "strict",
+  "make",
+  "rows",
+  "columns",
+  "attrs",
+  "timeout_ms",
+]);
 
 function formatOp(op: Op): string {
   const values = op as unknown as Record<string, unknown>;
@@ -127,7 +154,12 @@ function formatValue(op: Op, name: string, type: string, value: unknown): string
   if (name === "flags" && op.op === "unshare") return namespaceNames(Number(number));
   if (name === "flags" && op.op === "open_tree") return openTreeNames(Number(number));
   const read = readers[name];
-  if (read && !(name === "mask" && op.op === "sched_setaffinity") && !(name === "set" && op.op === "cap_ambient")) return read(number);
+  if (
+    read &&
+    !(name === "mask" && op.op === "sched_setaffinity") &&
+    !(name === "set" && op.op === "cap_ambient")
+  )
+    return read(number);
   return typeof number === "bigint" ? hex(number) : String(number);
 }
 
@@ -140,7 +172,9 @@ function hex(value: number | bigint): string {
 }
 
 function namespaceNames(flags: number): string {
-  const names = Object.entries(namespaceFlags).filter(([, flag]) => flags & flag).map(([name]) => `new${name}`);
+  const names = Object.entries(namespaceFlags)
+    .filter(([, flag]) => flags & flag)
+    .map(([name]) => `new${name}`);
   return names.length > 0 ? names.join("|").toUpperCase() : "without new namespaces";
 }
 

@@ -1,6 +1,6 @@
 /** `process`: what execve inherits. Used by create and, with a joined container around it, by exec. */
 import { capabilityNumber } from "../../spec/runtime/capabilities.ts";
-import { RLIMITS, type LinuxCapabilities, type Process } from "../../spec/runtime/process.ts";
+import { type LinuxCapabilities, type Process, RLIMITS } from "../../spec/runtime/process.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { Op } from "../wire/ops.ts";
 import { ioPriorityOps, schedulerOps } from "./scheduling.ts";
@@ -28,7 +28,12 @@ export function rlimitOps(process: Process, host: HostFacts): { init: Op[]; late
 /** Lowering it asks for privileges that init may not have, so the shim writes it. */
 export function oomScoreOps(process: Process, host: HostFacts): Op[] {
   if (process.oomScoreAdj === undefined) return [];
-  const op: Op = { op: "write_proc", file: "oom_score_adj", data: String(process.oomScoreAdj), at: "process.oomScoreAdj" };
+  const op: Op = {
+    op: "write_proc",
+    file: "oom_score_adj",
+    data: String(process.oomScoreAdj),
+    at: "process.oomScoreAdj",
+  };
   // An ordinary user cannot lower it, and engines ask for a plain 0 where nobody asked for anything: a user
   // session that itself has more (systemd's has 100) keeps that.
   return [!host.privileged && process.oomScoreAdj === 0 ? { ...op, optional: true } : op];
@@ -87,7 +92,12 @@ export function labelOps(process: Process, host: HostFacts): Op[] {
       label: `exec ${process.apparmorProfile}`,
       at: "process.apparmorProfile",
       otherwise: [
-        { op: "lsm_label", file: "exec", label: `exec ${process.apparmorProfile}`, at: "process.apparmorProfile" },
+        {
+          op: "lsm_label",
+          file: "exec",
+          label: `exec ${process.apparmorProfile}`,
+          at: "process.apparmorProfile",
+        },
       ],
     });
   }
@@ -135,7 +145,9 @@ export function identityOps(process: Process, options: IdentityOptions): Op[] {
       inheritable: bits.inheritable,
       at: "process.capabilities",
     },
-    ...(bits.ambient === 0n ? [] : [{ op: "cap_ambient", set: bits.ambient, at: "process.capabilities" } as const]),
+    ...(bits.ambient === 0n
+      ? []
+      : [{ op: "cap_ambient", set: bits.ambient, at: "process.capabilities" } as const]),
     { op: "chdir", path: process.cwd, at: "process.cwd" },
     { op: "find_executable", candidates: options.candidates, at: "process.args" },
   );

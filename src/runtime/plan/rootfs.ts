@@ -22,7 +22,10 @@ const propagationTypes: Record<string, number> = {
 /** The mount(2) flag of "rslave", and whether it is for everything below too. */
 function parsePropagation(word: string): { type: number; at_flags: number } {
   const recursive = word.startsWith("r");
-  return { type: propagationTypes[recursive ? word.slice(1) : word]!, at_flags: recursive ? k.AT_RECURSIVE : 0 };
+  return {
+    type: propagationTypes[recursive ? word.slice(1) : word]!,
+    at_flags: recursive ? k.AT_RECURSIVE : 0,
+  };
 }
 
 export function planRootfs(context: PlanContext): RootfsOps {
@@ -43,16 +46,37 @@ export function planRootfs(context: PlanContext): RootfsOps {
   // Nothing mounted here may reach the host, unless that is what was asked for.
   const first = context.sharesMounts ? k.MS_SHARED : wanted?.endsWith("private") ? k.MS_PRIVATE : k.MS_SLAVE;
   const attach: Op[] = [
-    { op: "propagation", path: "/", propagation: first, at_flags: k.AT_RECURSIVE, at: "linux.rootfsPropagation" },
+    {
+      op: "propagation",
+      path: "/",
+      propagation: first,
+      at_flags: k.AT_RECURSIVE,
+      at: "linux.rootfsPropagation",
+    },
   ];
   // pivot_root(2) refuses a new root whose parent mount is shared.
   if (context.sharesMounts) {
-    attach.push({ op: "propagation", path: bundle.rootfsMount, propagation: k.MS_PRIVATE, at_flags: 0, at: "root.path" });
+    attach.push({
+      op: "propagation",
+      path: bundle.rootfsMount,
+      propagation: k.MS_PRIVATE,
+      at_flags: 0,
+      at: "root.path",
+    });
   }
-  const shim = context.sourcePhase === "shim" ? [open, ...(context.sharesMounts ? [] : [slaveTree(tree)])] : [];
+  const shim =
+    context.sourcePhase === "shim" ? [open, ...(context.sharesMounts ? [] : [slaveTree(tree)])] : [];
   if (context.sourcePhase === "init") attach.push(open);
   if (context.sharesMounts) {
-    const own = { op: "tree_setattr", tree, at_flags: 0, set: 0, clear: 0, propagation: k.MS_PRIVATE, userns: null } as const;
+    const own = {
+      op: "tree_setattr",
+      tree,
+      at_flags: 0,
+      set: 0,
+      clear: 0,
+      propagation: k.MS_PRIVATE,
+      userns: null,
+    } as const;
     attach.push({ ...own, at: "root.path" });
   }
   attach.push({ op: "attach_root", tree, path: bundle.rootfs, at: "root.path" });

@@ -1,6 +1,11 @@
 /** `process.scheduler`, `process.ioPriority`, CPU affinity and `linux.memoryPolicy` as the kernel's structs. */
-import { MEMORY_POLICY_FLAGS, MEMORY_POLICY_MODES, type LinuxMemoryPolicy } from "../../spec/runtime/memory-policy.ts";
+
 import { parseCpuList } from "../../spec/runtime/cpu-list.ts";
+import {
+  type LinuxMemoryPolicy,
+  MEMORY_POLICY_FLAGS,
+  MEMORY_POLICY_MODES,
+} from "../../spec/runtime/memory-policy.ts";
 import type { LinuxIOPriority, Scheduler } from "../../spec/runtime/process.ts";
 import type { Op } from "../wire/ops.ts";
 
@@ -44,7 +49,13 @@ const ioClasses = { IOPRIO_CLASS_RT: 1, IOPRIO_CLASS_BE: 2, IOPRIO_CLASS_IDLE: 3
 /** The class in the top three of sixteen bits. @see ioprio_set(2) */
 export function ioPriorityOps(priority: LinuxIOPriority | undefined): Op[] {
   if (!priority) return [];
-  return [{ op: "ioprio_set", ioprio: (ioClasses[priority.class] << 13) | priority.priority, at: "process.ioPriority" }];
+  return [
+    {
+      op: "ioprio_set",
+      ioprio: (ioClasses[priority.class] << 13) | priority.priority,
+      at: "process.ioPriority",
+    },
+  ];
 }
 
 /** A bit mask as the kernel's `unsigned long[]`: whole 64-bit words. */
@@ -65,10 +76,22 @@ function numbersOf(list: string): number[] {
 /** @see set_mempolicy(2) */
 export function memoryPolicyOps(policy: LinuxMemoryPolicy | undefined): Op[] {
   if (!policy) return [];
-  const nodes = policy.nodes === undefined || policy.nodes === "" ? new Uint8Array(0) : bitMask(numbersOf(policy.nodes));
-  const mode = policy.flags.reduce((bits, flag) => bits | MEMORY_POLICY_FLAGS[flag], MEMORY_POLICY_MODES[policy.mode] as number);
+  const nodes =
+    policy.nodes === undefined || policy.nodes === "" ? new Uint8Array(0) : bitMask(numbersOf(policy.nodes));
+  const mode = policy.flags.reduce(
+    (bits, flag) => bits | MEMORY_POLICY_FLAGS[flag],
+    MEMORY_POLICY_MODES[policy.mode] as number,
+  );
   // The kernel takes `maxnode` as one more than the bits it reads.
-  return [{ op: "set_mempolicy", mode, nodes, maxnode: nodes.length === 0 ? 0 : nodes.length * 8 + 1, at: "linux.memoryPolicy" }];
+  return [
+    {
+      op: "set_mempolicy",
+      mode,
+      nodes,
+      maxnode: nodes.length === 0 ? 0 : nodes.length * 8 + 1,
+      at: "linux.memoryPolicy",
+    },
+  ];
 }
 
 /** @see sched_setaffinity(2) */
