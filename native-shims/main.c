@@ -24,6 +24,8 @@ clean_slate (void)
   sigfillset (&all);
   sigprocmask (SIG_SETMASK, &all, NULL);
   umask (0);
+  /* Started from an fd, our name would be its number. */
+  prctl (PR_SET_NAME, "runt-shim");
 }
 
 static const char *
@@ -78,6 +80,7 @@ be_init (struct shim *s)
   close (s->runtime);
   s->runtime = -1;
   s->pid = 0;
+  prctl (PR_SET_NAME, "runt-init");
   prctl (PR_SET_PDEATHSIG, SIGKILL);
   /* The shim may have died before that took effect: then nobody answers here either. */
   if (!await_go (s->peer))

@@ -2,7 +2,7 @@
  * Messages in logrus's two formats, to stderr or to the file of `--log`. Callers read the file as a stream of
  * JSON objects and take the last error in it, so that one stray line would hide why a container did not start.
  */
-import { fstatSync, openSync } from "node:fs";
+import { closeSync, fstatSync, openSync } from "node:fs";
 import { writeAll } from "./output.ts";
 
 export const levels = ["error", "warning", "info", "debug"] as const;
@@ -15,7 +15,7 @@ export interface LogOptions {
   readonly level: Level;
 }
 
-export interface Log {
+export interface Log extends Disposable {
   (level: Level, message: string): void;
   /** The one line that says why the command failed; on a terminal with the hint. */
   fatal(message: string, hint?: string): void;
@@ -37,6 +37,9 @@ export function openLog(options: LogOptions): Log {
     writeAll(fd, pretty ? prettyLine(level, message) : line(level, message));
   };
   return Object.assign(log, {
+    [Symbol.dispose]() {
+      if (!toStderr) closeSync(fd);
+    },
     fatal(message: string, hint?: string) {
       if (pretty && hint) return writeAll(fd, `${prettyLine("error", message)}  ${hint}\n`);
       log("error", message);

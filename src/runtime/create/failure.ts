@@ -8,6 +8,12 @@ const kinds: Record<string, ErrorKind> = {
   EPERM: "PermissionDenied",
   EACCES: "PermissionDenied",
   ENOENT: "NotFound",
+  // What the config asks for is not of the kind that the kernel takes there.
+  EINVAL: "InvalidArgument",
+  EISDIR: "InvalidArgument",
+  ENODEV: "InvalidArgument",
+  ENOEXEC: "InvalidArgument",
+  ENOTDIR: "InvalidArgument",
   ENOSYS: "Unimplemented",
   EOPNOTSUPP: "Unimplemented",
   ENOTSUP: "Unimplemented",

@@ -1,7 +1,7 @@
 /** The standard streams of a process made by the library: pipes or a terminal with Node streams at our end, or fds. */
 import { openSync } from "node:fs";
 import { Socket } from "node:net";
-import type { Readable, Writable } from "node:stream";
+import { PassThrough, type Readable, type Writable } from "node:stream";
 import { Fd } from "../../linux/fd.ts";
 import { pipe } from "../../linux/receive.ts";
 import { Terminal } from "../container/terminal.ts";
@@ -17,7 +17,7 @@ export type StdioOptions = StdioOption | readonly [StdioOption, StdioOption, Std
 export class Stdio {
   /** What the process gets as 0, 1 and 2; with a terminal, until that takes their place. */
   readonly fds: readonly [number, number, number];
-  /** Our ends; null where the stream is not a pipe. A terminal is both stdin and stdout, from `connect` on. */
+  /** Our ends; null where the stream is not a pipe. A terminal is stdin and stdout, from `connect` on. */
   stdin: Writable | null;
   stdout: Readable | null;
   readonly stderr: Readable | null;
@@ -64,10 +64,12 @@ export class Stdio {
     this.#closeFar();
     if (!this.#terminal) return;
     const stream = this.#terminal.open("cooked");
+    const output = stream.pipe(new PassThrough(), { end: false });
     // EIO: the last process that had it open is gone, which for a reader is the end.
-    stream.on("error", () => stream.push(null));
+    stream.on("error", () => output.end());
+    stream.on("close", () => output.end());
     this.stdin = stream;
-    this.stdout = stream;
+    this.stdout = output;
   }
 
   /** @throws {TypeError} without a terminal */
