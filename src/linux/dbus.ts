@@ -1,6 +1,5 @@
 /** A D-Bus connection: method calls and signals over a unix socket, to a bus or straight to a peer. */
-import { once } from "node:events";
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import {
   decodeMessage,
   encodeCall,
@@ -67,6 +66,8 @@ export class DBusConnection implements Disposable {
    * @throws ENOENT, ECONNREFUSED, EACCES; {DBusError} where the credentials are refused
    */
   static async open(path: string, { uid, bus }: { uid: number; bus: boolean }): Promise<DBusConnection> {
+    // Loaded here and not above: most commands never talk to systemd.
+    const [{ connect }, { once }] = await Promise.all([import("node:net"), import("node:events")]);
     const socket = connect({ path });
     try {
       await once(socket, "connect");

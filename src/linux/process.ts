@@ -64,6 +64,13 @@ export function reapChild(pid: number): void {
   syscall(SYS.wait4, [I32, Bytes, I32, I64], [pid, status, 0, 0]);
 }
 
+const WNOHANG = 1;
+
+/** The same for one that may not have ended yet. @returns whether it is gone */
+export function reapIfEnded(pid: number): boolean {
+  return syscall(SYS.wait4, [I32, Bytes, I32, I64], [pid, new Uint8Array(4), WNOHANG, 0]) !== 0;
+}
+
 export const POLLIN = 0x1;
 export const POLLERR = 0x8;
 export const POLLHUP = 0x10;

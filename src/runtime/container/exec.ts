@@ -53,7 +53,7 @@ export async function execInContainer(
   using _launched = launched;
   if (detach) return undefined;
   using _signals = forwardSignals((signal) => signalProcess({ pid: launched.pid, startTime: launched.startTime }, signal));
-  launched.listen();
+  if (bridge) launched.listen();
   bridge?.connect();
   const status = await launched.exited();
   await bridge?.drained();

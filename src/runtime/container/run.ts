@@ -42,7 +42,7 @@ export async function runContainer(
   try {
     bridge?.connect();
     await startOrDelete(context, id, created);
-    created.launched.listen();
+    if (bridge) created.launched.listen();
     const status = await created.launched.exited();
     await bridge?.drained();
     return status;

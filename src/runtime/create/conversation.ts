@@ -26,6 +26,8 @@ const followers: Record<MessageType | "start", readonly MessageType[]> = {
 
 /** How long the thread is blocked at a time, before signals get their turn. */
 const patienceMs = 20;
+/** After how long "blocking" becomes "events": whoever takes so long is worth a stream. */
+const blockingMs = 100;
 
 export class Conversation implements Disposable {
   #fd: number;
@@ -37,6 +39,7 @@ export class Conversation implements Disposable {
   #ended = false;
   #failure: Error | undefined;
   #wake: (() => void) | undefined;
+  #blockedMs = 0;
 
   /** Takes over `fd`. */
   constructor(fd: Fd, waiting: Waiting) {
@@ -84,6 +87,8 @@ export class Conversation implements Disposable {
   /** Blocks for a while; then whoever else has something to do may. */
   async #look(): Promise<void> {
     if (pollSync(this.#fd, POLLIN, patienceMs) === 0) {
+      this.#blockedMs += patienceMs;
+      if (this.#blockedMs >= blockingMs) this.listen();
       await new Promise((resolve) => setImmediate(resolve));
       return;
     }

@@ -1,6 +1,6 @@
 /** Carries out a plan: host steps, shim, the conversation, up to the point where init is ready. */
 import { RuntError } from "../../errors.ts";
-import { readProcessStat, reapChild } from "../../linux/process.ts";
+import { readProcessStat, reapChild, reapIfEnded } from "../../linux/process.ts";
 import type { ExitStatus } from "../api.ts";
 import type { Plan } from "../plan/plan.ts";
 import { encodeProgram, type Program } from "../wire/encode.ts";
@@ -57,7 +57,8 @@ export class Launched {
   /** Waits until the shim has left; init is then the child of our subreaper. */
   async left(): Promise<void> {
     await this.#conversation.next();
-    this.#reap();
+    this.#reaped = true;
+    reapChild(this.#shim);
   }
 
   /**
@@ -109,8 +110,10 @@ export class Launched {
   }
 
   #reap(): void {
-    if (!this.#reaped) reapChild(this.#shim);
+    if (this.#reaped) return;
     this.#reaped = true;
+    // The shim has said its last word but may need a moment to end, for which nobody waits.
+    if (!reapIfEnded(this.#shim)) setImmediate(() => reapChild(this.#shim));
   }
 }
 
