@@ -33,8 +33,13 @@ op_mknod (struct shim *s, const struct op *op)
   cleanup_fd int parent = open_parent_in_root (s, path, &name);
   if (parent < 0)
     return fail (s, "openat2", "the directory of %s", path);
-  bool made = mknodat (parent, name, mode, device) == 0;
-  if (!made && errno != EEXIST)
+  if (mknodat (parent, name, mode, device) == 0)
+    {
+      if (fchownat (parent, name, (uid_t) op->u.mknod.uid, (gid_t) op->u.mknod.gid, AT_SYMLINK_NOFOLLOW) < 0)
+        return fail (s, "fchownat", "%s", path);
+      return 0;
+    }
+  if (errno != EEXIST)
     return fail (s, "mknodat", "%s", path);
   if (fstatat (parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
     return fail (s, "fstatat", "%s", path);
@@ -43,7 +48,5 @@ op_mknod (struct shim *s, const struct op *op)
       errno = EEXIST;
       return fail (s, "mknodat", "%s: there is something else", path);
     }
-  if (made && fchownat (parent, name, (uid_t) op->u.mknod.uid, (gid_t) op->u.mknod.gid, AT_SYMLINK_NOFOLLOW) < 0)
-    return fail (s, "fchownat", "%s", path);
   return 0;
 }

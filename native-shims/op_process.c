@@ -117,11 +117,16 @@ op_cap_bounding (struct shim *s, const struct op *op)
     {
       if (op->u.cap_bounding.keep & 1ull << cap)
         continue;
-      int has = prctl (PR_CAPBSET_READ, cap);
-      if (has < 0)
+      if (prctl (PR_CAPBSET_DROP, cap) == 0)
+        continue;
+      if (errno == EINVAL)
         break; /* the kernel knows none beyond */
-      if (has && prctl (PR_CAPBSET_DROP, cap) < 0)
-        return fail (s, "prctl", "PR_CAPBSET_DROP %d", cap);
+      /* Without CAP_SETPCAP nothing can be dropped; what is not there need not be. */
+      int error = errno;
+      if (prctl (PR_CAPBSET_READ, cap) == 0)
+        continue;
+      errno = error;
+      return fail (s, "prctl", "PR_CAPBSET_DROP %d", cap);
     }
   return 0;
 }

@@ -1,4 +1,5 @@
 /** A failed system call, shaped as Node's own: `code`, `errno`, `syscall`, `path`, `dest`. */
+import { constants } from "node:os";
 import { getSystemErrorMap, getSystemErrorName } from "node:util";
 
 export interface SystemErrorPlace {
@@ -36,11 +37,10 @@ export class SystemError extends Error {
 /** "EPERM" for 1. */
 export function errnoName(errno: number): string {
   if (errno <= 0) return "OK";
-  try {
-    return getSystemErrorName(-errno);
-  } catch {
-    return `E${errno}`;
-  }
+  const name = getSystemErrorName(-errno);
+  if (/^E[A-Z0-9]+$/.test(name)) return name;
+  // libuv has no name for what its own calls never return, EBADMSG for one.
+  return Object.entries(constants.errno).find(([, number]) => number === errno)?.[0] ?? `E${errno}`;
 }
 
 /** strerror(3) in lower case, as Go and so every caller of an OCI runtime writes it: "no such file or directory". */

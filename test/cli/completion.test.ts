@@ -1,20 +1,31 @@
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { completionScript } from "../../src/cli/completion.ts";
 import { runtOci } from "../../src/cli/runt-oci.ts";
-
-const shellPath = (name: string) => [`/bin/${name}`, `/usr/bin/${name}`].find((path) => existsSync(path));
+import { needs } from "../support/needs.ts";
 
 describe("completion", () => {
   for (const shell of ["bash", "zsh", "fish"]) {
-    const path = shellPath(shell);
-    test.skipIf(!path)(`${shell} takes the script (needs ${shell})`, () => {
+    needs(`program:${shell}`)(`${shell} takes the script`, () => {
       const input = completionScript(runtOci, shell);
-      const { status, stderr } = spawnSync(path!, ["-n"], { input, encoding: "utf8" });
+      const { status, stderr } = spawnSync(shell, ["-n"], { input, encoding: "utf8" });
       expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
     });
   }
+
+  needs("program:fish")("fish: a command is completed, and its options", () => {
+    const complete = (line: string) => {
+      const script = `${completionScript(runtOci, "fish")}\ncomplete --do-complete '${line}'`;
+      const { stdout } = spawnSync("fish", ["--no-config", "-c", script], { encoding: "utf8" });
+      return stdout
+        .split("\n")
+        .filter(Boolean)
+        .map((l) => l.split("\t")[0]);
+    };
+    expect(complete("runt-oci st")).toEqual(["start", "state"]);
+    expect(complete("runt-oci delete --f")).toEqual(["--force"]);
+    expect(complete("runt-oci list --format ")).toEqual(["json", "table"]);
+  });
 
   const complete = (line: string) => {
     const words = line.split(" ");

@@ -14,7 +14,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 const source = join(import.meta.dirname, "../../native-shims/launcher.c");
-const compiler = ["/usr/bin/cc", "/usr/bin/gcc"].find((path) => existsSync(path));
+const compiler = "cc";
 const root = mkdtempSync(join(tmpdir(), "runt-launcher-"));
 const program = join(root, "bin/some-program");
 afterAll(() => rmSync(root, { recursive: true }));
@@ -25,11 +25,11 @@ interface Report {
   readonly cwd: string;
 }
 
-describe.skipIf(!compiler)("the launcher (needs a C compiler)", () => {
+describe("the launcher", () => {
   beforeAll(() => {
     for (const directory of ["bin", "dist/native", "dist/cli"])
       mkdirSync(join(root, directory), { recursive: true });
-    execFileSync(compiler!, ["-Wall", "-Wextra", "-Werror", "-o", program, source]);
+    execFileSync(compiler, ["-Wall", "-Wextra", "-Werror", "-o", program, source]);
     symlinkSync(process.execPath, join(root, "dist/native/node"));
     writeFileSync(
       join(root, "dist/cli/some-program.cjs"),

@@ -10,7 +10,7 @@ afterAll(() => rmSync(directory, { recursive: true }));
 describe("the log, as logrus writes it", () => {
   test("JSON: one object a line with level, msg and an RFC 3339 time", () => {
     const path = join(directory, "json");
-    const log = openLog({ path, format: "json", level: "warning" });
+    using log = openLog({ path, format: "json", level: "warning" });
     log("warning", 'a "b"\nc');
     log("info", "dropped");
     const lines = readFileSync(path, "utf8").split("\n");
@@ -23,7 +23,7 @@ describe("the log, as logrus writes it", () => {
 
   test("text: one word bare, anything else quoted, never more than a line", () => {
     const path = join(directory, "text");
-    const log = openLog({ path, format: "text", level: "debug" });
+    using log = openLog({ path, format: "text", level: "debug" });
     log("info", "word");
     log("debug", "two words\nand a line");
     const [first, second] = readFileSync(path, "utf8").split("\n");
@@ -33,8 +33,10 @@ describe("the log, as logrus writes it", () => {
 
   test("the file is appended to, and others may read it", () => {
     const path = join(directory, "twice");
-    openLog({ path, format: "json", level: "info" })("info", "1");
-    openLog({ path, format: "json", level: "info" })("info", "2");
+    for (const message of ["1", "2"]) {
+      using log = openLog({ path, format: "json", level: "info" });
+      log("info", message);
+    }
     expect(readFileSync(path, "utf8").trim().split("\n")).toHaveLength(2);
     expect(statSync(path).mode & 0o777).toBe(0o644);
   });

@@ -1,15 +1,16 @@
 /** The command line itself: what is refused, in which words, on which stream, with which status. */
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { specVersion, version } from "../../src/cli/version.ts";
 import { parseFeatures } from "../../src/spec/runtime/features.ts";
 import { OCI_VERSION_MAX } from "../../src/spec/runtime/version.ts";
+import { needs } from "../support/needs.ts";
 import { logLine, runCli } from "./run-cli.ts";
 
-const runc = ["/usr/sbin/runc", "/usr/bin/runc"].find((path) => existsSync(path));
+const runc = "runc";
 const directory = mkdtempSync(join(tmpdir(), "runt-cli-"));
 const root = join(directory, "state");
 beforeAll(() => mkdirSync(root));
@@ -59,10 +60,9 @@ describe("refusals", () => {
     ["list", "-f=json"],
     ["list", "--quiet"],
   ];
-  test.skipIf(!runc).each(sameAsRunc.map((args) => [args.join(" "), args] as const))(
-    "the same status and message as runc (needs runc): %s",
-    (_line, args) => {
-      const theirs = spawnSync(runc!, ["--root", root, ...args], { encoding: "utf8", input: "" });
+  for (const args of sameAsRunc) {
+    needs("program:runc")(`the same status and message as runc: ${args.join(" ")}`, () => {
+      const theirs = spawnSync(runc, ["--root", root, ...args], { encoding: "utf8", input: "" });
       const ours = oci(...args);
       expect(ours.status).toBe(theirs.status);
       if (theirs.stderr === "") {
@@ -72,8 +72,8 @@ describe("refusals", () => {
         expect(logLine(ours.stderr)).toEqual({ level: "error", message });
         expect(ours.stdout.split("\n")[0]).toBe(theirs.stdout.split("\n")[0]);
       }
-    },
-  );
+    });
+  }
 
   test("a mistyped command gets a suggestion, and status 3", () => {
     const { status, stderr, stdout } = oci("strat", "x");
@@ -169,27 +169,29 @@ describe("spec — runc-spec(8)", () => {
     expect(logLine(again.stderr).message).toBe("File config.json exists. Remove it first");
   });
 
-  test.skipIf(!runc).each([[[]], [["--rootless"]]])(
-    "is runc's, but for what the newer specification changed: %j (needs runc)",
-    (args) => {
-      const read = (program: (bundle: string) => void) => {
-        const bundle = mkdtempSync(join(directory, "spec-"));
-        program(bundle);
-        return JSON.parse(readFileSync(join(bundle, "config.json"), "utf8")) as Spec;
-      };
-      const theirs = read((bundle) => execFileSync(runc!, ["spec", "--bundle", bundle, ...args]));
-      const ours = read((bundle) => oci("spec", "--bundle", bundle, ...args));
-      theirs.ociVersion = ours.ociVersion;
-      theirs.hostname = ours.hostname;
-      delete theirs.process.capabilities.ambient;
-      const names = (spec: Spec) => spec.linux.namespaces.map((n) => n.type).filter((t) => t !== "cgroup");
-      expect(names(ours)).toEqual(names(theirs));
-      theirs.linux.namespaces = ours.linux.namespaces;
-      theirs.linux.maskedPaths = [...new Set([...theirs.linux.maskedPaths, "/sys/devices/virtual/tpm"])];
-      expect(ours).toEqual(theirs);
-      expect(Object.keys(ours)).toEqual(Object.keys(theirs));
-    },
-  );
+  for (const args of [[], ["--rootless"]]) {
+    needs("program:runc")(
+      `is runc's, but for what the newer specification changed: ${args.join(" ")}`,
+      () => {
+        const read = (program: (bundle: string) => void) => {
+          const bundle = mkdtempSync(join(directory, "spec-"));
+          program(bundle);
+          return JSON.parse(readFileSync(join(bundle, "config.json"), "utf8")) as Spec;
+        };
+        const theirs = read((bundle) => execFileSync(runc, ["spec", "--bundle", bundle, ...args]));
+        const ours = read((bundle) => oci("spec", "--bundle", bundle, ...args));
+        theirs.ociVersion = ours.ociVersion;
+        theirs.hostname = ours.hostname;
+        delete theirs.process.capabilities.ambient;
+        const names = (spec: Spec) => spec.linux.namespaces.map((n) => n.type).filter((t) => t !== "cgroup");
+        expect(names(ours)).toEqual(names(theirs));
+        theirs.linux.namespaces = ours.linux.namespaces;
+        theirs.linux.maskedPaths = [...new Set([...theirs.linux.maskedPaths, "/sys/devices/virtual/tpm"])];
+        expect(ours).toEqual(theirs);
+        expect(Object.keys(ours)).toEqual(Object.keys(theirs));
+      },
+    );
+  }
 });
 
 describe("features — runtime-spec features.md", () => {
@@ -210,8 +212,8 @@ describe("features — runtime-spec features.md", () => {
     expect(features.annotations["org.opencontainers.runc.checkpoint.enabled"]).toBe("false");
   });
 
-  test.skipIf(!runc)("knows every hook, namespace and capability that runc knows (needs runc)", () => {
-    const theirs = JSON.parse(execFileSync(runc!, ["features"], { encoding: "utf8" }));
+  needs("program:runc")("knows every hook, namespace and capability that runc knows", () => {
+    const theirs = JSON.parse(execFileSync(runc, ["features"], { encoding: "utf8" }));
     const ours = JSON.parse(stdout);
     expect(ours.hooks).toEqual(theirs.hooks);
     expect(ours.linux.namespaces).toEqual(expect.arrayContaining(theirs.linux.namespaces));

@@ -15,14 +15,23 @@ interface LinkReport {
   readonly ifname: string;
   readonly flags: readonly string[];
   readonly mtu: number;
-  readonly addr_info: readonly { readonly family: string; readonly local: string; readonly prefixlen: number; readonly scope: string }[];
+  readonly addr_info: readonly {
+    readonly family: string;
+    readonly local: string;
+    readonly prefixlen: number;
+    readonly scope: string;
+  }[];
 }
 
 /**
  * In a network namespace of the test's own: runs `setup`, makes a second namespace and runs `inTarget` in it, and
  * moves devices there as `moves` says ("name" or "name=new name").
  */
-function move(setup: string, moves: readonly string[], inTarget = "true"): { moved: Moved[]; links: LinkReport[] } {
+function move(
+  setup: string,
+  moves: readonly string[],
+  inTarget = "true",
+): { moved: Moved[]; links: LinkReport[] } {
   const program = `
     const { moveNetworkDevice } = await import(${JSON.stringify(new URL("../../src/linux/netdevice.ts", import.meta.url).href)});
     for (const word of process.argv.slice(2)) {
@@ -43,9 +52,16 @@ function move(setup: string, moves: readonly string[], inTarget = "true"): { mov
     "$NODE" --input-type=module -e "$PROGRAM" $target "$@"
     nsenter --net=/proc/$target/ns/net ip -j addr`;
   const env = { ...process.env, NODE: process.execPath, PROGRAM: program };
-  const output = execFileSync("unshare", ["--net", "sh", "-c", script, "sh", ...moves], { env, encoding: "utf8", timeout: 30_000 });
+  const output = execFileSync("unshare", ["--net", "sh", "-c", script, "sh", ...moves], {
+    env,
+    encoding: "utf8",
+    timeout: 30_000,
+  });
   const lines = output.trim().split("\n");
-  return { moved: lines.slice(0, -1).map((line) => JSON.parse(line) as Moved), links: JSON.parse(lines.at(-1)!) as LinkReport[] };
+  return {
+    moved: lines.slice(0, -1).map((line) => JSON.parse(line) as Moved),
+    links: JSON.parse(lines.at(-1)!) as LinkReport[],
+  };
 }
 
 const pair = "ip link add va type veth peer name vb; ip link set vb up";
@@ -57,12 +73,16 @@ function named(links: readonly LinkReport[], name: string): LinkReport {
 }
 
 function addressesOf(link: LinkReport): string[] {
-  return link.addr_info.filter(({ scope }) => scope === "global").map(({ local, prefixlen }) => `${local}/${prefixlen}`);
+  return link.addr_info
+    .filter(({ scope }) => scope === "global")
+    .map(({ local, prefixlen }) => `${local}/${prefixlen}`);
 }
 
 describe("moveNetworkDevice — runtime-spec config-linux.md#network-devices", () => {
   asRoot("takes the device with its name, MTU and global addresses, and sets it up", () => {
-    const addresses = ["10.9.8.1/24 brd +", "fd00:1::5/64"].map((address) => `ip addr add ${address} dev va`).join("; ");
+    const addresses = ["10.9.8.1/24 brd +", "fd00:1::5/64"]
+      .map((address) => `ip addr add ${address} dev va`)
+      .join("; ");
     const { moved, links } = move(`${pair}; ip link set va mtu 1400 up; ${addresses}`, ["va"]);
     expect(moved).toEqual([{ device: "va", code: null, message: "" }]);
     const link = named(links, "va");
@@ -72,7 +92,9 @@ describe("moveNetworkDevice — runtime-spec config-linux.md#network-devices", (
   });
 
   asRoot("addresses that are no global ones stay behind", () => {
-    const { links } = move(`${pair}; ip addr add 169.254.7.7/16 scope link dev va; ip link set va up`, ["va"]);
+    const { links } = move(`${pair}; ip addr add 169.254.7.7/16 scope link dev va; ip link set va up`, [
+      "va",
+    ]);
     expect(named(links, "va").addr_info.filter(({ family }) => family === "inet")).toEqual([]);
   });
 
@@ -89,7 +111,11 @@ describe("moveNetworkDevice — runtime-spec config-linux.md#network-devices", (
   });
 
   asRoot("an index that is taken there does not matter", () => {
-    const { moved, links } = move(`${pair}; ip addr add 10.9.8.1/24 dev va`, ["va"], "ip link add x1 type veth peer name x2");
+    const { moved, links } = move(
+      `${pair}; ip addr add 10.9.8.1/24 dev va`,
+      ["va"],
+      "ip link add x1 type veth peer name x2",
+    );
     expect(moved).toEqual([{ device: "va", code: null, message: "" }]);
     expect(addressesOf(named(links, "va"))).toEqual(["10.9.8.1/24"]);
   });
@@ -114,6 +140,8 @@ describe("moveNetworkDevice — runtime-spec config-linux.md#network-devices", (
 
   asRoot("refused where the target is our own namespace", async () => {
     const { moveNetworkDevice } = await import("../../src/linux/netdevice.ts");
-    expect(() => moveNetworkDevice("lo", "lo", process.pid)).toThrow("its own network namespace: invalid argument");
+    expect(() => moveNetworkDevice("lo", "lo", process.pid)).toThrow(
+      "its own network namespace: invalid argument",
+    );
   });
 });

@@ -3,9 +3,9 @@ import {
   decodeAttributes,
   encodeAttributes,
   NETLINK_ROUTE,
-  NLM_F_DUMP,
   NetlinkError,
   NetlinkSocket,
+  NLM_F_DUMP,
   nested,
   text,
   textOf,
@@ -24,7 +24,9 @@ function ifinfomsg(index = 0): Buffer {
 
 describe("attributes — netlink(7)", () => {
   test("are padded to four bytes, and their length is without the padding", () => {
-    expect(Buffer.from(encodeAttributes([[3, text("eth0")]])).toString("hex")).toBe("0900030065746830000000" + "00");
+    expect(Buffer.from(encodeAttributes([[3, text("eth0")]])).toString("hex")).toBe(
+      "0900030065746830000000" + "00",
+    );
   });
 
   test("come back by type, nested ones without their flag", () => {
@@ -34,9 +36,12 @@ describe("attributes — netlink(7)", () => {
     expect(textOf(decodeAttributes(found.get(18)!).get(1))).toBe("veth");
   });
 
-  test.each(["", "00", "ffff0100", "0300010000", "0800010041"])("%j is cut short: what is whole is read", (hex) => {
-    expect(decodeAttributes(Buffer.from(hex, "hex")).size).toBe(0);
-  });
+  test.each(["", "00", "ffff0100", "0300010000", "0800010041"])(
+    "%j is cut short: what is whole is read",
+    (hex) => {
+      expect(decodeAttributes(Buffer.from(hex, "hex")).size).toBe(0);
+    },
+  );
 });
 
 describe("requests", () => {
@@ -56,7 +61,12 @@ describe("requests", () => {
 
   test("a refusal names the request, what it was about, and why", () => {
     using socket = NetlinkSocket.open(NETLINK_ROUTE);
-    const request = { name: "RTM_GETLINK", type: RTM_GETLINK, header: ifinfomsg(0x7fff_0000), about: "a link" };
+    const request = {
+      name: "RTM_GETLINK",
+      type: RTM_GETLINK,
+      header: ifinfomsg(0x7fff_0000),
+      about: "a link",
+    };
     expect(() => socket.request(request)).toThrow(NetlinkError);
     expect(() => socket.request(request)).toThrow("RTM_GETLINK a link: no such device");
   });

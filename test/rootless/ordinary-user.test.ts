@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect } from "vitest";
 import { dev, devpts, namespaces, proc } from "../support/bundle.ts";
 import { missing, ownNamespace } from "../support/needs.ts";
 import { mountAt } from "../support/probe.ts";
-import { asUser, OrdinaryUser, own, ownAndSubordinate, ownIdOnly, subordinate, uid } from "./support.ts";
+import { asUser, OrdinaryUser, own, ownAndSubordinate, subordinate, uid } from "./support.ts";
 
 let user: OrdinaryUser;
 beforeAll(() => {
@@ -25,7 +25,10 @@ describe("ids of an ordinary user", () => {
   });
 
   asUser("subordinate ids through newuidmap: any user and additional groups", async () => {
-    const report = await user.probe({ process: { user: { uid: 1000, gid: 1001, additionalGids: [5, 10] } }, linux: ranges });
+    const report = await user.probe({
+      process: { user: { uid: 1000, gid: 1001, additionalGids: [5, 10] } },
+      linux: ranges,
+    });
     expect(report).toMatchObject({ uid: 1000, gid: 1001 });
     expect(report.groups).toEqual(expect.arrayContaining([5, 10]));
     expect(report.setgroups.join().trim()).toBe("allow");
@@ -33,20 +36,29 @@ describe("ids of an ordinary user", () => {
   });
 
   asUser("what the container writes belongs to the user, or to its subordinate ids", async () => {
-    await using bundle = await user.bundle({ process: { args: ["sh", "-c", "echo a >/tmp/a"], user: { uid: 7, gid: 7 } }, linux: ranges });
+    await using bundle = await user.bundle({
+      process: { args: ["sh", "-c", "echo a >/tmp/a"], user: { uid: 7, gid: 7 } },
+      linux: ranges,
+    });
     user.ok(["run", "-b", bundle.path, user.id()]);
     expect(statSync(join(bundle.rootfs, "tmp/a")).uid).toBe(subordinate.first + 6);
   });
 
   asUser("ids that are nobody's to give: newgidmap's own words", async () => {
-    const foreign = [{ containerID: 0, hostID: uid, size: 1 }, { containerID: 1, hostID: 900_000, size: 10 }];
+    const foreign = [
+      { containerID: 0, hostID: uid, size: 1 },
+      { containerID: 1, hostID: 900_000, size: 10 },
+    ];
     const text = await user.refusal({ linux: { uidMappings: foreign, gidMappings: foreign } });
     expect(text).toMatch(/config\.json: linux\.gidMappings: newgidmap: gid range .* not allowed/);
   });
 
   asUser("a container without root is refused", async () => {
     const maps = [{ containerID: 5, hostID: uid, size: 1 }];
-    const text = await user.refusal({ process: { user: { uid: 5, gid: 5 } }, linux: { uidMappings: maps, gidMappings: maps } });
+    const text = await user.refusal({
+      process: { user: { uid: 5, gid: 5 } },
+      linux: { uidMappings: maps, gidMappings: maps },
+    });
     expect(text).toContain("config.json: linux.uidMappings: id 0 of the container is not mapped");
   });
 
@@ -74,23 +86,48 @@ describe("file systems of an ordinary user", () => {
     const withGroup = [proc, dev, { ...devpts, options: [...devpts.options, "gid=5"] }];
     const alone = await user.probe({ mounts: withGroup });
     expect(mountAt(alone, "/dev/pts")).toBeDefined();
-    const { paths } = await user.probe({ mounts: withGroup, process: { terminal: false }, linux: ranges }, ["/dev/pts/ptmx"]);
+    const { paths } = await user.probe({ mounts: withGroup, process: { terminal: false }, linux: ranges }, [
+      "/dev/pts/ptmx",
+    ]);
     expect(paths["/dev/pts/ptmx"]).toMatchObject({ type: "c", read: 0 });
   });
 
-  asUser("sysfs in the host's network namespace is the host's, bound; in one of its own a new one", async () => {
-    const sysfs = { destination: "/sys", type: "sysfs", source: "sysfs", options: ["nosuid", "noexec", "nodev", "ro"] };
-    const mounts = [proc, dev, devpts, sysfs];
-    const shared = await user.probe({ mounts });
-    expect(mountAt(shared, "/sys")).toMatchObject({ fsType: "sysfs" });
-    const { mounts: all, paths } = await user.probe({ mounts, linux: { namespaces: ownNetwork } }, ["/sys/class/net"]);
-    expect(all.filter(({ mountPoint }) => mountPoint.startsWith("/sys/"))).toEqual([]);
-    expect(paths["/sys/class/net"]!.entries).toEqual(["lo"]);
-  });
+  asUser(
+    "sysfs in the host's network namespace is the host's, bound; in one of its own a new one",
+    async () => {
+      const sysfs = {
+        destination: "/sys",
+        type: "sysfs",
+        source: "sysfs",
+        options: ["nosuid", "noexec", "nodev", "ro"],
+      };
+      const mounts = [proc, dev, devpts, sysfs];
+      const shared = await user.probe({ mounts });
+      expect(mountAt(shared, "/sys")).toMatchObject({ fsType: "sysfs" });
+      const { mounts: all, paths } = await user.probe({ mounts, linux: { namespaces: ownNetwork } }, [
+        "/sys/class/net",
+      ]);
+      expect(all.filter(({ mountPoint }) => mountPoint.startsWith("/sys/"))).toEqual([]);
+      expect(paths["/sys/class/net"]!.entries).toEqual(["lo"]);
+    },
+  );
 
   asUser("a cgroup mount shows nothing of the host's cgroups", async () => {
-    const cgroup = { destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: ["ro", "nosuid", "noexec", "nodev"] };
-    const changes = { mounts: [proc, dev, devpts, { destination: "/sys", type: "none", source: "/sys", options: ["rbind", "ro"] }, cgroup] };
+    const cgroup = {
+      destination: "/sys/fs/cgroup",
+      type: "cgroup",
+      source: "cgroup",
+      options: ["ro", "nosuid", "noexec", "nodev"],
+    };
+    const changes = {
+      mounts: [
+        proc,
+        dev,
+        devpts,
+        { destination: "/sys", type: "none", source: "/sys", options: ["rbind", "ro"] },
+        cgroup,
+      ],
+    };
     const report = await user.probe(changes, ["/sys/fs/cgroup"]);
     expect(report.paths["/sys/fs/cgroup"]!.entries).toEqual([]);
     expect(report.paths["/sys/fs/cgroup"]!.write).not.toBe(0);
@@ -101,7 +138,12 @@ describe("file systems of an ordinary user", () => {
     mkdirSync(data, { recursive: true });
     writeFileSync(join(data, "file"), "of the user\n");
     own(data, uid);
-    const bind = (destination: string, ...options: string[]) => ({ destination, type: "bind", source: data, options: ["rbind", ...options] });
+    const bind = (destination: string, ...options: string[]) => ({
+      destination,
+      type: "bind",
+      source: data,
+      options: ["rbind", ...options],
+    });
     const mounts = [proc, dev, devpts, bind("/ro", "ro"), bind("/rw")];
     const report = await user.probe({ mounts }, ["/ro", "/ro/file", "/rw"]);
     expect(report.paths["/ro/file"]).toMatchObject({ content: "of the user\n", uid: 0, read: 0 });
@@ -111,23 +153,29 @@ describe("file systems of an ordinary user", () => {
 
   asUser("a tmpfs belongs to the container's root; masked and read-only paths are that", async () => {
     const tmpfs = { destination: "/tmp", type: "tmpfs", source: "tmpfs", options: ["mode=700"] };
-    const hidden = { maskedPaths: ["/proc/timer_list", "/proc/keys", "/proc/fs"], readonlyPaths: ["/proc/sys", "/proc/irq"] };
-    const report = await user.probe({ root: { readonly: true }, mounts: [proc, dev, devpts, tmpfs], linux: hidden }, [
-      "/",
-      "/tmp",
-      "/proc/timer_list",
-      "/proc/keys",
-      "/proc/fs",
-    ]);
+    const hidden = {
+      maskedPaths: ["/proc/timer_list", "/proc/keys", "/proc/fs"],
+      readonlyPaths: ["/proc/sys", "/proc/irq"],
+    };
+    const report = await user.probe(
+      { root: { readonly: true }, mounts: [proc, dev, devpts, tmpfs], linux: hidden },
+      ["/", "/tmp", "/proc/timer_list", "/proc/keys", "/proc/fs"],
+    );
     expect(report.paths["/tmp"]).toMatchObject({ uid: 0, gid: 0, write: 0 });
     expect(report.paths["/"]!.write).not.toBe(0);
-    for (const path of ["/proc/timer_list", "/proc/keys"]) expect(report.paths[path]).toMatchObject({ type: "c", major: 1, minor: 3 });
+    for (const path of ["/proc/timer_list", "/proc/keys"])
+      expect(report.paths[path]).toMatchObject({ type: "c", major: 1, minor: 3 });
     expect(report.paths["/proc/fs"]!.entries).toEqual([]);
     expect(mountAt(report, "/proc/sys")!.options).toContain("ro");
   });
 
   asUser("somebody else's directory can be bound, and stays closed", async () => {
-    const mounts = [proc, dev, devpts, { destination: "/closed", type: "bind", source: "/root", options: ["rbind"] }];
+    const mounts = [
+      proc,
+      dev,
+      devpts,
+      { destination: "/closed", type: "bind", source: "/root", options: ["rbind"] },
+    ];
     const report = await user.probe({ mounts }, ["/closed"]);
     expect(report.paths["/closed"]!.read).not.toBe(0);
   });
@@ -136,8 +184,13 @@ describe("file systems of an ordinary user", () => {
 describe("namespaces of an ordinary user", () => {
   asUser("all that it asks for are new, with lo up and sysctls set", async () => {
     const linux = { namespaces: ownNetwork, sysctl: { "net.ipv4.ip_forward": "1", "kernel.msgmax": "9000" } };
-    const report = await user.probe({ linux }, ["/proc/sys/net/ipv4/ip_forward", "/proc/sys/kernel/msgmax", "/proc/net/if_inet6"]);
-    for (const file of ["pid", "ipc", "uts", "mnt", "user", "net", "cgroup"]) expect(report.namespaces[file]).not.toBe(ownNamespace(file));
+    const report = await user.probe({ linux }, [
+      "/proc/sys/net/ipv4/ip_forward",
+      "/proc/sys/kernel/msgmax",
+      "/proc/net/if_inet6",
+    ]);
+    for (const file of ["pid", "ipc", "uts", "mnt", "user", "net", "cgroup"])
+      expect(report.namespaces[file]).not.toBe(ownNamespace(file));
     expect(report.paths["/proc/sys/net/ipv4/ip_forward"]!.content).toBe("1\n");
     expect(report.paths["/proc/sys/kernel/msgmax"]!.content).toBe("9000\n");
     expect(report.hostname).toBe("inside");
@@ -147,20 +200,35 @@ describe("namespaces of an ordinary user", () => {
     const gone = missing("time namespace", "kernel 6.1");
     context.skip(gone !== undefined, `needs ${gone}`);
     const time = namespaces("pid", "ipc", "uts", "mount", "user", "time");
-    const report = await user.probe({ linux: { namespaces: time, timeOffsets: { boottime: { secs: 86_400, nanosecs: 0 } } } });
+    const report = await user.probe({
+      linux: { namespaces: time, timeOffsets: { boottime: { secs: 86_400, nanosecs: 0 } } },
+    });
     const uptime = Number(readFileSync("/proc/uptime", "latin1").split(" ")[0]);
     expect(report.clocks.boottime).toBeGreaterThan(uptime + 86_000);
     expect(report.namespaces.time).not.toBe(ownNamespace("time"));
   });
 
   asUser("no user namespace: refused", async () => {
-    const text = await user.refusal({ linux: { namespaces: namespaces("pid", "mount", "uts"), uidMappings: undefined, gidMappings: undefined } });
-    expect(text).toContain("config.json: linux.namespaces: an ordinary user needs a user namespace to make a container");
+    const text = await user.refusal({
+      linux: {
+        namespaces: namespaces("pid", "mount", "uts"),
+        uidMappings: undefined,
+        gidMappings: undefined,
+      },
+    });
+    expect(text).toContain(
+      "config.json: linux.namespaces: an ordinary user needs a user namespace to make a container",
+    );
   });
 
   asUser("the host's network namespace by path: refused", async () => {
-    const list = [...namespaces("pid", "mount", "uts", "user"), { type: "network", path: `/proc/${process.pid}/ns/net` }];
-    expect(await user.refusal({ linux: { namespaces: list } })).toMatch(/config\.json: linux\.namespaces.*permission denied/);
+    const list = [
+      ...namespaces("pid", "mount", "uts", "user"),
+      { type: "network", path: `/proc/${process.pid}/ns/net` },
+    ];
+    expect(await user.refusal({ linux: { namespaces: list } })).toMatch(
+      /config\.json: linux\.namespaces.*permission denied/,
+    );
   });
 });
 
@@ -177,31 +245,49 @@ describe("limits of an ordinary user", () => {
 
   asUser("a hard rlimit may be lowered, and not raised", async () => {
     const limit = (hard: number) => ({ process: { rlimits: [{ type: "RLIMIT_NOFILE", hard, soft: 100 }] } });
-    expect((await user.probe(limit(200))).rlimits.RLIMIT_NOFILE ?? {}).toMatchObject({ soft: 100, hard: 200 });
-    expect(await user.refusal(limit(2 ** 30))).toMatch(/process\.rlimits\[0\]: prlimit .*: operation not permitted/);
+    expect((await user.probe(limit(200))).rlimits.RLIMIT_NOFILE ?? {}).toMatchObject({
+      soft: 100,
+      hard: 200,
+    });
+    expect(await user.refusal(limit(2 ** 30))).toMatch(
+      /process\.rlimits\[0\]: prlimit .*: operation not permitted/,
+    );
   });
 
   asUser("oom_score_adj is raised, kept at 0, and not lowered", async () => {
     expect((await user.probe({ process: { oomScoreAdj: 300 } })).oomScoreAdj.join().trim()).toBe("300");
     expect((await user.probe({ process: { oomScoreAdj: 0 } })).pid).toBe(1);
-    expect(await user.refusal({ process: { oomScoreAdj: -500 } })).toMatch(/process\.oomScoreAdj: write .*: permission denied/);
+    expect(await user.refusal({ process: { oomScoreAdj: -500 } })).toMatch(
+      /process\.oomScoreAdj: write .*: permission denied/,
+    );
   });
 });
 
 describe("verbs of an ordinary user", () => {
   asUser("create, state, start, list, exec, ps, kill, delete", async () => {
-    await using bundle = await user.bundle({ process: { args: ["sleep", "100"], user: { uid: 1000, gid: 1000 } }, linux: ranges });
+    await using bundle = await user.bundle({
+      process: { args: ["sleep", "100"], user: { uid: 1000, gid: 1000 } },
+      linux: ranges,
+    });
     const id = user.id();
     user.ok(["create", "-b", bundle.path, id]);
-    expect(JSON.parse(user.ok(["state", id]))).toMatchObject({ id, status: "created", owner: "runt-test-user" });
+    expect(JSON.parse(user.ok(["state", id]))).toMatchObject({ id, status: "created" });
     const early = user.runt(["exec", id, "true"]);
-    expect([early.status, early.stderr]).toEqual([255, expect.stringContaining("cannot exec in a created container as an ordinary user: start it first")]);
+    expect([early.status, early.stderr]).toEqual([
+      255,
+      expect.stringContaining("cannot exec in a created container as an ordinary user: start it first"),
+    ]);
     user.ok(["start", id]);
     const { pid } = JSON.parse(user.ok(["state", id])) as { pid: number };
-    expect(user.ok(["list", "--quiet"])).toBe(`${id}\n`);
+    expect(JSON.parse(user.ok(["list", "--format", "json"]))).toMatchObject([
+      { id, pid, status: "running", owner: "runt-test-user" },
+    ]);
     const inside = user.ok(["exec", id, "/probe"]);
     expect(JSON.parse(inside)).toMatchObject({ uid: 1000, gid: 1000 });
-    const asRoot = JSON.parse(user.ok(["exec", "--user", "0:0", id, "/probe"])) as { uid: number; namespaces: Record<string, string> };
+    const asRoot = JSON.parse(user.ok(["exec", "--user", "0:0", id, "/probe"])) as {
+      uid: number;
+      namespaces: Record<string, string>;
+    };
     expect(asRoot.uid).toBe(0);
     expect(user.ok(["ps", "--format", "json", id])).toBe(`[${pid}]\n`);
     user.ok(["kill", id, "KILL"]);
@@ -220,7 +306,11 @@ describe("verbs of an ordinary user", () => {
 
   asUser("hooks run as the user, and know the container's pid while it has one", async () => {
     const log = join(user.directory, "home/hooks");
-    const hook = { path: "/bin/sh", args: ["sh", "-c", `echo $(id -u) $(grep -c '"pid"') >>${log}`], env: ["PATH=/usr/bin:/bin"] };
+    const hook = {
+      path: "/bin/sh",
+      args: ["sh", "-c", `echo $(id -u) $(grep -c '"pid"') >>${log}`],
+      env: ["PATH=/usr/bin:/bin"],
+    };
     await user.probe({ hooks: { createRuntime: [hook], poststart: [hook], poststop: [hook] } });
     expect(readFileSync(log, "utf8")).toBe(`${uid} 1\n${uid} 1\n${uid} 0\n`);
   });

@@ -1,10 +1,34 @@
 /** An ordinary user to run the command line as, with bundles that belong to that user. */
 import { spawnSync } from "node:child_process";
-import { chmodSync, chownSync, closeSync, lstatSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { logLine, type Outcome } from "../cli/run-cli.ts";
-import { aBundle, type Bundle, type BundleOptions, dev, devpts, freshName, type Json, merged, namespaces, proc, testPrefix } from "../support/bundle.ts";
+import {
+  aBundle,
+  type Bundle,
+  type BundleOptions,
+  dev,
+  devpts,
+  freshName,
+  type Json,
+  merged,
+  namespaces,
+  proc,
+  testPrefix,
+} from "../support/bundle.ts";
 import { needs } from "../support/needs.ts";
 import { parseReport, type Report } from "../support/probe.ts";
 
@@ -27,7 +51,17 @@ export const ownAndSubordinate = [
 
 /** As `runt-oci spec --rootless` has it: no network and no cgroup of its own, sysfs from the host. */
 export const rootlessConfig: Json = {
-  mounts: [proc, dev, devpts, { destination: "/sys", type: "none", source: "/sys", options: ["rbind", "nosuid", "noexec", "nodev", "ro"] }],
+  mounts: [
+    proc,
+    dev,
+    devpts,
+    {
+      destination: "/sys",
+      type: "none",
+      source: "/sys",
+      options: ["rbind", "nosuid", "noexec", "nodev", "ro"],
+    },
+  ],
   linux: {
     namespaces: namespaces("pid", "ipc", "uts", "mount", "user"),
     uidMappings: ownIdOnly,
@@ -70,7 +104,7 @@ export class OrdinaryUser implements Disposable {
       for file in passwd group subuid subgid; do
         [ -e /etc/$file ] && mount --bind "$0/$file" /etc/$file
       done
-      mount --bind "$1" "$0/repository"
+      mount --rbind "$1" "$0/repository"
       shift
       cd /
       exec setpriv --reuid ${uid} --regid ${uid} --clear-groups --inh-caps=-all "$@"`;
@@ -81,7 +115,12 @@ export class OrdinaryUser implements Disposable {
     const { status } = spawnSync("unshare", [...unshare, ...command], {
       stdio: ["ignore", out, err],
       timeout: 25_000,
-      env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", HOME: join(this.directory, "home"), XDG_RUNTIME_DIR: join(this.directory, "run"), ...env },
+      env: {
+        PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
+        HOME: join(this.directory, "home"),
+        XDG_RUNTIME_DIR: join(this.directory, "run"),
+        ...env,
+      },
     });
     closeSync(out);
     closeSync(err);
@@ -91,9 +130,18 @@ export class OrdinaryUser implements Disposable {
 
   /** Runs runt-oci as the user. */
   runt(args: readonly string[], options: RunOptions = {}): Outcome {
-    const public_ = (path: string): string => join(this.directory, "repository", relative(repository, path));
-    const program = [public_(process.execPath), public_(join(repository, "src/cli/runt-oci.ts"))];
-    return this.spawn([...(options.through ?? []), ...program, ...args], options);
+    return this.spawn([...(options.through ?? []), ...this.#program(), ...args], options);
+  }
+
+  /** Runs a shell script as the user, with Node and the program of runt-oci as $0 and $1, and `args` behind them. */
+  script(text: string, through: readonly string[], args: readonly string[]): Outcome {
+    return this.spawn([...through, "sh", "-c", text, ...this.#program(), ...args]);
+  }
+
+  /** Where the user finds them. */
+  #program(): string[] {
+    const files = [process.execPath, join(repository, "src/cli/runt-oci.ts")];
+    return files.map((file) => join(this.directory, "repository", relative(repository, file)));
   }
 
   /** The same, where it must succeed. @returns what it printed */
@@ -104,8 +152,15 @@ export class OrdinaryUser implements Disposable {
   }
 
   /** What the probe sees in a container of this user. `paths` are what it looks at. */
-  async probe(changes: Json = {}, paths: readonly string[] = [], options: RunOptions & BundleOptions = {}): Promise<Report> {
-    await using bundle = await this.bundle(merged({ process: { args: ["/probe", ...paths] } }, changes), options);
+  async probe(
+    changes: Json = {},
+    paths: readonly string[] = [],
+    options: RunOptions & BundleOptions = {},
+  ): Promise<Report> {
+    await using bundle = await this.bundle(
+      merged({ process: { args: ["/probe", ...paths] } }, changes),
+      options,
+    );
     return parseReport(this.ok(["run", "--bundle", bundle.path, this.id()], options));
   }
 

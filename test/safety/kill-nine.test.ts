@@ -1,7 +1,8 @@
 /** Whoever is killed, and whenever in create: `delete --force` leaves nothing. @see runtime-spec 1.3 runtime.md#errors */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { openSync, readlinkSync } from "node:fs";
+import { mkdirSync, openSync, readlinkSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { isAlive, readProcessStat } from "../../src/linux/process.ts";
@@ -66,7 +67,8 @@ const configs: Record<string, (sandbox: Sandbox) => void> = {
   "the usual container": ({ config }) => {
     config.process.args = ["/bin/sleep", "60"];
   },
-  "one with hooks, a user namespace, idmapped mounts and masked paths": ({ config, outside }) => {
+  "one with hooks, a user namespace, idmapped mounts and masked paths": ({ config, outside, rootfs }) => {
+    mkdirSync(join(rootfs, "data"));
     config.process.args = ["/bin/sleep", "60"];
     config.linux.namespaces.push({ type: "user" });
     config.linux.uidMappings = [{ containerID: 0, hostID: 100_000, size: 65_536 }];
@@ -90,7 +92,11 @@ const configs: Record<string, (sandbox: Sandbox) => void> = {
 const parallel = 2;
 
 /** Strikes at one point after the other, until create gets through without coming to the point. */
-async function strikeEverywhere(victim: string, change: (sandbox: Sandbox) => void, check: (s: Sandbox, o: Outcome) => Promise<void>) {
+async function strikeEverywhere(
+  victim: string,
+  change: (sandbox: Sandbox) => void,
+  check: (sandbox: Sandbox, outcome: Outcome) => Promise<void>,
+): Promise<void> {
   await using sandbox = new Sandbox();
   change(sandbox);
   sandbox.write();
@@ -98,12 +104,21 @@ async function strikeEverywhere(victim: string, change: (sandbox: Sandbox) => vo
   expect(whole.end, whole.points.join(" ")).toBe("created");
   await runtime.deleteContainer(sandbox.context, whole.id, { force: true });
   expect(footprint(sandbox)).toEqual(nothing);
-  expect(whole.points.length).toBeGreaterThan(15);
+  expect(whole.points.length).toBeGreaterThan(10);
   let at = 0;
+  if (victim === "shim" || victim === "init") {
+    // Before this there is neither of them.
+    at = whole.points.indexOf("message-started");
+  }
   const worker = async (): Promise<void> => {
     while (at < whole.points.length) {
       const n = at++;
       const outcome = await createStruck(sandbox, victim, n);
+      if (outcome.points.length <= n) {
+        // A turn of waiting less than the first time: it has got through.
+        await runtime.deleteContainer(sandbox.context, outcome.id, { force: true });
+        continue;
+      }
       try {
         await check(sandbox, outcome);
         await until(() => ![...outcome.pids].some(isOurs), "shim and init are gone");
@@ -114,7 +129,6 @@ async function strikeEverywhere(victim: string, change: (sandbox: Sandbox) => vo
   };
   await Promise.all(Array.from({ length: parallel }, worker));
   expect(footprint(sandbox)).toEqual(nothing);
-  return whole.points;
 }
 
 const of = (sandbox: Sandbox, id: string): object => {
@@ -154,7 +168,7 @@ describe.skipIf(missing)("create, with somebody killed in the midst of it", () =
       await using sandbox = new Sandbox();
       sandbox.config.process.args = ["/bin/sleep", "60"];
       sandbox.write();
-      for (const at of [0, 4, 8, 12, 16]) {
+      for (const at of [2, 12, 18]) {
         const { id, pids } = await createStruck(sandbox, "group", at, signal);
         await runtime.deleteContainer(sandbox.context, id, { force: true });
         expect(of(sandbox, id)).toEqual(gone);

@@ -3,13 +3,16 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { build } from "esbuild";
+import { build, stop } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bundleCli } from "../../scripts/bundle-cli.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 const outdir = mkdtempSync(join(tmpdir(), "runt-bundle-"));
-afterAll(() => rmSync(outdir, { recursive: true }));
+afterAll(async () => {
+  rmSync(outdir, { recursive: true });
+  await stop();
+});
 
 /** Everything that `entry` imports before it does anything. */
 async function staticImports(entry: string): Promise<string[]> {

@@ -29,5 +29,9 @@ export function loadBundle(bundle: string, options: { config?: string | object |
     const kind = code === "ENOENT" ? "NotFound" : "PermissionDenied";
     throw new RuntError(kind, what, { operation, path: file, code, ...hint }, error);
   }
-  return { path, config: parseConfig(text, basename(file), operation) };
+  if (last?.text !== text) last = { text, config: parseConfig(text, basename(file), operation) };
+  return { path, config: last.config };
 }
+
+/** A program that makes one container often makes many of the same; nothing changes a configuration once it is read. */
+let last: { readonly text: string; readonly config: Config } | undefined;

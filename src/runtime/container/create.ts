@@ -10,7 +10,7 @@ import { HostSteps } from "../create/steps.ts";
 import { writeConfigOf } from "./config-store.ts";
 import { undoCreate } from "./delete.ts";
 import { type CreateMode, type Prepared, prepare } from "./prepare.ts";
-import { checkId, makeStateDirectory, type StoredState, writeState } from "./state-store.ts";
+import { checkId, makeStateDirectory, type ProcessId, type StoredState, stageState, writeState } from "./state-store.ts";
 import type { Found } from "./status.ts";
 
 /** A container that is created, and the line to its init. */
@@ -44,7 +44,6 @@ export async function createContainer(
       makeStateDirectory(context.root, id);
       made = true;
       writeState(prepared.stateDirectory, state);
-      writeConfigOf(prepared.stateDirectory, prepared.bundle.config);
       if (options.notifySocket) mkdirSync(join(prepared.stateDirectory, "notify"), { mode: 0o755 });
     },
     makeCgroup: async () => {
@@ -58,13 +57,23 @@ export async function createContainer(
       await cgroup.apply();
     },
   });
+  let commit: (() => void) | undefined;
+  const stage = (init: ProcessId): void => {
+    state = { ...state, cgroup: cgroup.state, init };
+    commit = stageState(prepared.stateDirectory, state);
+  };
+  const meanwhile = (init: ProcessId): void => {
+    writeConfigOf(prepared.stateDirectory, prepared.bundle.config);
+    // Where init is still to be put into its cgroup, what there is to know of that is not known yet.
+    if (cgroup.placement !== "attach") stage(init);
+  };
   try {
     const stdio = options.stdio ?? [0, 1, 2];
     const { operation, waiting } = mode;
-    const launched = await launch(prepared.plan, steps, { operation, stdio, waiting, signal });
+    const launched = await launch(prepared.plan, steps, { operation, stdio, waiting, signal, meanwhile });
     try {
-      state = { ...state, cgroup: cgroup.state, init: { pid: launched.pid, startTime: launched.startTime } };
-      writeState(prepared.stateDirectory, state);
+      if (!commit) stage({ pid: launched.pid, startTime: launched.startTime });
+      commit?.();
       if (options.pidfdSocket) sendPidfd(options.pidfdSocket, launched.pid, "standard");
       if (options.pidFile) writePidFile(options.pidFile, launched.pid);
       launched.proceed();
@@ -76,7 +85,12 @@ export async function createContainer(
     return { found: { directory: prepared.stateDirectory, state, status: "created", config }, launched };
   } catch (error) {
     if (made) {
-      const found: Found = { directory: prepared.stateDirectory, state: { ...state, cgroup: cgroup.state }, status: "stopped" };
+      const found: Found = {
+        directory: prepared.stateDirectory,
+        state: { ...state, cgroup: cgroup.state },
+        status: "stopped",
+        config: prepared.bundle.config,
+      };
       await undoCreate(context, found);
       await cgroup.undo().catch(() => {});
     }

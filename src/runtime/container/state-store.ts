@@ -79,14 +79,26 @@ export function makeStateDirectory(root: string, id: string): string {
 
 /** Writes state.json. @throws {RuntError} Unavailable where the disk is full and the like */
 export function writeState(directory: string, state: StoredState): void {
+  stageState(directory, state)();
+}
+
+/**
+ * Writes state.json under another name, which nobody looks at.
+ * @returns what puts it into force, which is quick
+ * @throws {RuntError} Unavailable where the disk is full and the like; so does what is returned
+ */
+export function stageState(directory: string, state: StoredState): () => void {
   const temporary = join(directory, `.state.json.${process.pid}`);
-  try {
-    writeFileSync(temporary, JSON.stringify(state), { mode: 0o600 });
-    renameSync(temporary, join(directory, "state.json"));
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw stateError(error, "create", state.id);
-  }
+  const attempt = (write: () => void): void => {
+    try {
+      write();
+    } catch (error) {
+      rmSync(temporary, { force: true });
+      throw stateError(error, "create", state.id);
+    }
+  };
+  attempt(() => writeFileSync(temporary, JSON.stringify(state), { mode: 0o600 }));
+  return () => attempt(() => renameSync(temporary, join(directory, "state.json")));
 }
 
 function stateError(error: unknown, operation: string, id: string): RuntError {

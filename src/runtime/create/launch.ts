@@ -18,6 +18,14 @@ export interface LaunchOptions {
   readonly stdio: readonly [number, number, number];
   readonly waiting: Waiting;
   readonly signal?: AbortSignal | undefined;
+  /** Called once init exists and while it is busy: the time for what need not be done before. */
+  readonly meanwhile?: (init: InitProcess) => void;
+}
+
+/** Init as the host knows it; the start time tells it from any later process with this pid. */
+export interface InitProcess {
+  readonly pid: number;
+  readonly startTime: number;
 }
 
 /** An init that is ready and waits for `proceed`. */
@@ -35,7 +43,7 @@ export class Launched {
   #exit: Promise<ExitStatus> | undefined;
 
   constructor(
-    { pid, startTime }: { readonly pid: number; readonly startTime: number },
+    { pid, startTime }: InitProcess,
     conversation: Conversation,
     shim: number,
     ops: readonly Op[],
@@ -132,7 +140,7 @@ export async function launch(plan: Plan, steps: HostSteps, options: LaunchOption
   const conversation = new Conversation(shim.socket, options.waiting);
   const abort = (): void => conversation[Symbol.dispose]();
   signal?.addEventListener("abort", abort, { once: true });
-  let startTime = 0;
+  let init: InitProcess = { pid: 0, startTime: 0 };
   try {
     for (;;) {
       const message = await conversation.next();
@@ -143,15 +151,16 @@ export async function launch(plan: Plan, steps: HostSteps, options: LaunchOption
       switch (message.type) {
         case "started":
           steps.pid = message.value;
-          // Looked up now, while init is busy; it is there until the shim has reaped it.
-          startTime = readProcessStat(steps.pid)?.startTime ?? 0;
+          // It is there to be looked up until the shim has reaped it.
+          init = { pid: steps.pid, startTime: readProcessStat(steps.pid)?.startTime ?? 0 };
+          options.meanwhile?.(init);
           break;
         case "sync":
           await runSync(plan, steps, message, operation);
           conversation.go();
           break;
         case "ready":
-          return new Launched({ pid: steps.pid, startTime }, conversation, shim.pid, ops, operation);
+          return new Launched(init, conversation, shim.pid, ops, operation);
         case "failed":
           throw failureOf(operation, message, ops);
         default:

@@ -1,4 +1,5 @@
 /** The plan of `exec`: one more process in namespaces that are there already. */
+import { namespaceFlags } from "../../linux/namespace-flags.ts";
 import type { Config } from "../../spec/runtime/config.ts";
 import type { Process } from "../../spec/runtime/process.ts";
 import type { HostFacts } from "../host/facts.ts";
@@ -82,6 +83,12 @@ export function planExec(request: ExecRequest, host: HostFacts, seccomp: Compile
     });
   } else console.push({ op: "chown_stdio", uid: process.user.uid, gid: 0xffff_ffff, at: "process.user" });
 
+  // Not in the shim: from within the namespace nobody can be born in a cgroup by the host's path (nsdelegate).
+  const cgroupNamespace: Op[] =
+    request.namespaceFlags & namespaceFlags.cgroup
+      ? [{ op: "setns", fd: "init", nstype: namespaceFlags.cgroup }]
+      : [];
+
   const atSync: Record<string, HostStep[]> = {};
   if (seccomp?.listener) {
     const { listenerPath = "", listenerMetadata = "" } = request.config.linux.seccomp ?? {};
@@ -100,11 +107,12 @@ export function planExec(request: ExecRequest, host: HostFacts, seccomp: Compile
         shim: [
           { op: "undumpable" },
           ...affinityOps(process.execCPUAffinity?.initial, "process.execCPUAffinity.initial"),
-          { op: "setns", fd: "init", nstype: request.namespaceFlags },
+          { op: "setns", fd: "init", nstype: request.namespaceFlags & ~namespaceFlags.cgroup },
         ],
         parent: oomScoreOps(process, host),
         init: [
           ...(request.joinsUserns ? [{ op: "become_root" } as const] : []),
+          ...cgroupNamespace,
           { op: "setsid" },
           ...(request.keyring === "new"
             ? [{ op: "session_keyring", name: `_ses.${request.id}` } as const]

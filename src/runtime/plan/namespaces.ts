@@ -64,7 +64,10 @@ export function planNamespaces(context: PlanContext): NamespaceOps {
     const slot = `ns-${type}`;
     before.push({ step: "open", slot, path: wanted });
     const at = `linux.namespaces[${config.linux.namespaces.findIndex((each) => each.type === type)}]`;
-    shim.push({ op: "setns", fd: slot, nstype: flag, at });
+    // From within a cgroup namespace nobody can be born in a cgroup that lies outside (nsdelegate); but root of a
+    // new user namespace could not join the host's.
+    const late = type === "cgroup" && context.namespace("user") !== "new";
+    (late ? init : shim).push({ op: "setns", fd: slot, nstype: flag, at });
   }
 
   const { parent, atSync } = planIdMaps(context);

@@ -33,7 +33,7 @@ const shimOrInit = ["shim", "init"] as const;
 export const opTable = {
   // — namespaces —
   /** setns(2) into the namespace(s) of `fd` (an nsfs file or a pidfd). */
-  setns: { phases: shim, args: { fd: "slot", nstype: "num" } },
+  setns: { phases: shimOrInit, args: { fd: "slot", nstype: "num" } },
   /** unshare(2). */
   unshare: { phases: shimOrInit, args: { flags: "num" } },
   /** A user namespace of its own to idmap mounts with, kept only as an fd: a child makes it and ends. */

@@ -9,6 +9,7 @@ import { cgroupOfProcess, subCgroup } from "../../../src/runtime/cgroup/join.ts"
 import { killAll, signalAll } from "../../../src/runtime/cgroup/kill.ts";
 import { watchOom } from "../../../src/runtime/cgroup/oom.ts";
 import { cgroupStats, statsJson } from "../../../src/runtime/cgroup/stats/stats.ts";
+import { needs } from "../../support/needs.ts";
 import { skipWithout } from "./skip.ts";
 import { aDriver, aPlan, cleanUp, freshName, Shell } from "./support.ts";
 
@@ -264,18 +265,16 @@ describe("pause, resume, kill", () => {
   test("a frozen container does not run, a thawed one does", async () => {
     await using driver = await aDriver();
     await using shell = await Shell.in(driver, "while :; do echo x; sleep 0.01; done");
-    await sleep(100);
+    while (!shell.output) await sleep(5);
     await freeze(driver.cgroup!);
     expect(isFrozen(driver.cgroup!)).toBe(true);
     await sleep(50);
     const { output } = shell;
-    expect(output).toContain("x");
     await sleep(100);
     expect(shell.output).toBe(output);
     thaw(driver.cgroup!);
-    await sleep(100);
+    while (shell.output === output) await sleep(5);
     expect(isFrozen(driver.cgroup!)).toBe(false);
-    expect(shell.output.length).toBeGreaterThan(output.length);
   });
 
   test("kill reaches a frozen container and everything below", async () => {
@@ -300,9 +299,9 @@ describe("pause, resume, kill", () => {
 
   test("any signal goes to every process", async () => {
     await using driver = await aDriver();
-    await using one = await Shell.in(driver, "trap 'exit 7' USR1; while :; do sleep 0.01; done");
-    await using two = await Shell.in(driver, "trap 'exit 8' USR1; while :; do sleep 0.01; done");
-    await sleep(100);
+    await using one = await Shell.in(driver, "trap 'exit 7' USR1; echo ready; while :; do sleep 0.01; done");
+    await using two = await Shell.in(driver, "trap 'exit 8' USR1; echo ready; while :; do sleep 0.01; done");
+    while (!one.output || !two.output) await sleep(5);
     for (const pid of [one.pid, two.pid]) expect(driver.cgroup!.processes()).toContain(pid);
     expect(signalAll(driver.cgroup!, 0)).toBeGreaterThanOrEqual(2);
     await freeze(driver.cgroup!);
@@ -361,13 +360,10 @@ describe("events", () => {
     expect(() => cgroupStats(cgroup)).toThrow(expect.objectContaining({ code: "ENOENT" }));
   });
 
-  test.skipIf(hierarchy().controllers.has("memory"))(
-    "without the memory controller the OOM watch ends at once",
-    async () => {
-      await using driver = await aDriver();
-      for await (const _ of watchOom(driver.cgroup!)) expect.fail();
-    },
-  );
+  needs("no memory controller")("without the memory controller the OOM watch ends at once", async () => {
+    await using driver = await aDriver();
+    for await (const _ of watchOom(driver.cgroup!)) expect.fail();
+  });
 });
 
 describe("no cgroup", () => {

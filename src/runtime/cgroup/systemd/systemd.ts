@@ -6,7 +6,7 @@ import type { LinuxDeviceCgroup, LinuxResources } from "../../../spec/runtime/re
 import { applyPlan, updateLimits } from "../apply-plan.ts";
 import { Cgroup } from "../cgroup.ts";
 import type { CgroupPlan } from "../cgroup-plan.ts";
-import { refuseInUse } from "../create.ts";
+import { enableControllersAbove, refuseInUse } from "../create.ts";
 import { applyDevicePolicy } from "../device-filter.ts";
 import { devicePolicy } from "../device-rules.ts";
 import type { CgroupDriver, CgroupState } from "../driver.ts";
@@ -93,7 +93,10 @@ export class SystemdDriver implements CgroupDriver {
   }
 
   apply(): void {
-    if (this.#plan) this.#devices = applyPlan(this.#cgroup, this.#plan, { fresh: false });
+    if (!this.#plan) return;
+    // systemd hands down the controllers that it knows; hugetlb and others it does not.
+    if (!this.#rootless) enableControllersAbove(this.#cgroup);
+    this.#devices = applyPlan(this.#cgroup, this.#plan, { fresh: false });
   }
 
   async update(resources: LinuxResources, origin: Origin): Promise<void> {

@@ -3,8 +3,8 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { describe, expect, test } from "vitest";
-import { devicePrograms } from "../../../../src/runtime/cgroup/device-filter.ts";
+import { afterAll, describe, expect, test } from "vitest";
+import { closeCachedPrograms, devicePrograms } from "../../../../src/runtime/cgroup/device-filter.ts";
 import { type CgroupDriver, driverFor, driverOf } from "../../../../src/runtime/cgroup/driver.ts";
 import { hierarchy } from "../../../../src/runtime/cgroup/hierarchy.ts";
 import { cgroupOfProcess } from "../../../../src/runtime/cgroup/join.ts";
@@ -12,6 +12,8 @@ import { killAll } from "../../../../src/runtime/cgroup/kill.ts";
 import { origin, resources } from "../resources.ts";
 import { skipWithout } from "../skip.ts";
 import { aPlan, freshName, type PlanOptions, Shell } from "../support.ts";
+
+afterAll(closeCachedPrograms);
 
 const MiB = 2 ** 20;
 const update = { ...origin, operation: "update" };
@@ -80,6 +82,7 @@ describe("systemd driver", { timeout: 60_000 }, () => {
       memory: { limit: 64 * MiB, reservation: 32 * MiB },
       cpu: { shares: 2048, quota: 20000, period: 50000, cpus: "0" },
       pids: { limit: 17 },
+      hugepageLimits: [{ pageSize: "2MB", limit: 0 }],
       unified: { "memory.high": String(48 * MiB) },
     };
     await using container = await running({ resources: input });
@@ -92,8 +95,9 @@ describe("systemd driver", { timeout: 60_000 }, () => {
       "cpu.max",
       "cpuset.cpus",
       "pids.max",
+      "hugetlb.2MB.max",
     ];
-    const expected = [64 * MiB, 32 * MiB, 48 * MiB, 174, "20000 50000", 0, 17].map(String);
+    const expected = [64 * MiB, 32 * MiB, 48 * MiB, 174, "20000 50000", 0, 17, 0].map(String);
     const actual = () => files.map((file) => driver.cgroup!.read(file).trim());
     expect(actual()).toEqual(expected);
     execFileSync("systemctl", ["daemon-reload"]);
