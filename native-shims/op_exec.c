@@ -1,4 +1,5 @@
 /* The way out: report ready, wait for start, run hooks, execve. */
+#include <limits.h>
 #include <linux/sched.h>
 #include <poll.h>
 #include <signal.h>
@@ -122,24 +123,35 @@ now_ms (void)
   return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static void
-feed (int fd, const char *before, const char *after)
+/* What a hook is told, and how much of it it has taken. */
+struct telling
 {
-  char pid[16];
-  int n = snprintf (pid, sizeof pid, "%d", (int) getpid ());
-  const struct { const char *text; size_t length; } parts[] = {
-    { before, strlen (before) }, { pid, (size_t) n }, { after, strlen (after) },
-  };
-  for (int i = 0; i < 3; i++)
-    for (size_t done = 0; done < parts[i].length;)
-      {
-        ssize_t written = write (fd, parts[i].text + done, parts[i].length - done);
-        if (written < 0 && errno == EINTR)
+  const char *text[3];
+  int part;
+  size_t done;
+};
+
+/* Writes as much as the pipe takes. True when that was all of it; a hook need not read what it is told. */
+static bool
+tell (int fd, struct telling *t)
+{
+  while (t->part < 3)
+    {
+      const char *rest = t->text[t->part] + t->done;
+      if (!*rest)
+        {
+          t->part++;
+          t->done = 0;
           continue;
-        if (written <= 0)
-          return; /* a hook need not read what it is told */
-        done += (size_t) written;
-      }
+        }
+      ssize_t n = write (fd, rest, strlen (rest));
+      if (n < 0 && errno == EINTR)
+        continue;
+      if (n < 0)
+        return errno != EAGAIN;
+      t->done += (size_t) n;
+    }
+  return true;
 }
 
 int
@@ -168,16 +180,19 @@ op_hook (struct shim *s, const struct op *op)
     }
   close (in[0]);
   close (out[1]);
-  /* The hook may end without reading: that must not end us. */
+  /* The hook may end without reading: that must not end us, nor keep us for longer than it may take. */
   signal (SIGPIPE, SIG_IGN);
-  feed (in[1], op->u.hook.before, op->u.hook.after);
-  signal (SIGPIPE, SIG_DFL);
-  close (in[1]);
+  fcntl (in[1], F_SETFL, O_NONBLOCK);
+  char self[16];
+  snprintf (self, sizeof self, "%d", (int) getpid ());
+  struct telling telling = { .text = { op->u.hook.before, self, op->u.hook.after } };
 
   int64_t limit = (int64_t) op->u.hook.timeout_ms;
   int64_t end = limit ? now_ms () + limit : 0;
   bool timed_out = false;
-  struct pollfd fds[] = { { .fd = pidfd, .events = POLLIN }, { .fd = out[0], .events = POLLIN } };
+  struct pollfd fds[] = {
+    { .fd = pidfd, .events = POLLIN }, { .fd = out[0], .events = POLLIN }, { .fd = in[1], .events = POLLOUT },
+  };
   while (!(fds[0].revents & POLLIN))
     {
       int64_t left = limit ? end - now_ms () : -1;
@@ -187,8 +202,13 @@ op_hook (struct shim *s, const struct op *op)
           syscall (SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
           break;
         }
-      if (poll (fds, 2, (int) left) < 0)
+      if (poll (fds, 3, left > INT_MAX ? INT_MAX : (int) left) < 0)
         continue;
+      if (fds[2].revents && tell (in[1], &telling))
+        {
+          close (in[1]); /* the end of its input */
+          fds[2].fd = -1;
+        }
       if (fds[1].revents & (POLLIN | POLLHUP))
         {
           char discard[256];
@@ -200,6 +220,9 @@ op_hook (struct shim *s, const struct op *op)
             have += (size_t) n;
         }
     }
+  signal (SIGPIPE, SIG_DFL);
+  if (fds[2].fd >= 0)
+    close (in[1]);
   siginfo_t info = { 0 };
   while (waitid (3 /* P_PIDFD */, (id_t) pidfd, &info, WEXITED) < 0 && errno == EINTR)
     ;

@@ -40,7 +40,9 @@ function importsOf(file: string): string[] {
 function wrongArrow(from: string, to: string): string | undefined {
   const [above, below] = [folderOf(from), folderOf(to)];
   if (above === below) return undefined;
-  return floorOf(above) < floorOf(below) ? undefined : `${from} imports ${to}: ${above} is not above ${below}`;
+  return floorOf(above) < floorOf(below)
+    ? undefined
+    : `${from} imports ${to}: ${above} is not above ${below}`;
 }
 
 describe("imports — the folders of src", () => {
@@ -83,5 +85,8 @@ describe("imports — the folders of src", () => {
 
 /** Tables that a program wrote are data. */
 function isData(file: string): boolean {
-  return /generated|tables\//.test(file) || readFileSync(join(src, file), "utf8").slice(0, 400).includes("generated");
+  return (
+    /generated|tables\//.test(file) ||
+    readFileSync(join(src, file), "utf8").slice(0, 400).includes("generated")
+  );
 }

@@ -95,3 +95,13 @@ export async function poll(fd: number, events: number, timeoutMs: number): Promi
 export function becomeSubreaper(): void {
   check(syscall(SYS.prctl, [I32, I64, I64, I64, I64], [36, 1, 0, 0, 0]), "prctl");
 }
+
+const CLOSE_RANGE_CLOEXEC = 4;
+
+/**
+ * close_range(2) with CLOSE_RANGE_CLOEXEC: no program that this process starts from now on gets an fd above
+ * stdio, but for those that it is given on purpose. Node does that for the low fds it was started with only.
+ */
+export function keepFdsFromChildren(): void {
+  check(syscall(SYS.close_range, [U32, U32, U32], [3, 0xffff_ffff, CLOSE_RANGE_CLOEXEC]), "close_range");
+}

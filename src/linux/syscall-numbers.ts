@@ -4,6 +4,7 @@ type Numbers = Record<"x64" | "arm64", number>;
 
 const table = {
   bpf: { x64: 321, arm64: 280 },
+  close_range: { x64: 436, arm64: 436 },
   flock: { x64: 73, arm64: 32 },
   ioctl: { x64: 16, arm64: 29 },
   mknodat: { x64: 259, arm64: 33 },

@@ -1,14 +1,21 @@
 import { spawnSync } from "node:child_process";
-import { describe, expect, test } from "vitest";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
 import { completionScript } from "../../src/cli/completion.ts";
 import { runtOci } from "../../src/cli/runt-oci.ts";
 import { needs } from "../support/needs.ts";
 
+const directory = mkdtempSync(join(tmpdir(), "runt-test-completion-"));
+afterAll(() => rmSync(directory, { recursive: true }));
+
 describe("completion", () => {
   for (const shell of ["bash", "zsh", "fish"]) {
     needs(`program:${shell}`)(`${shell} takes the script`, () => {
-      const input = completionScript(runtOci, shell);
-      const { status, stderr } = spawnSync(shell, ["-n"], { input, encoding: "utf8" });
+      const path = join(directory, shell);
+      writeFileSync(path, completionScript(runtOci, shell));
+      const { status, stderr } = spawnSync(shell, ["-n", path], { encoding: "utf8" });
       expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
     });
   }

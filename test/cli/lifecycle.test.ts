@@ -3,13 +3,15 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, test } from "vitest";
-import { aBundle, freshName } from "../support/bundle.ts";
+import { afterAll, describe, expect, test, vi } from "vitest";
+import { aBundle, freshName, namespaces } from "../support/bundle.ts";
 import { asRoot, needs } from "../support/needs.ts";
 import { logLine, type Outcome, runCli } from "./run-cli.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "runt-test-life-"));
 const root = join(directory, "state");
+// Every command is a process of its own, some twenty in a test.
+vi.setConfig({ testTimeout: 120_000 });
 afterAll(() => rmSync(directory, { recursive: true }));
 
 const oci = (...args: string[]): Outcome => runCli("runt-oci", ["--root", root, ...args]);
@@ -100,7 +102,8 @@ describe("run", () => {
     [["/bin/sh", "-c", "kill -9 $$"], { status: 137, stdout: "", stderr: "" }],
   ])("%j: the status is the process's own", async (args, outcome) => {
     // Signals to itself reach no process 1 of a pid namespace.
-    await using bundle = await aBundle({ process: { args }, linux: { namespaces: [{ type: "mount" }] } });
+    const changes = { process: { args }, hostname: undefined, linux: { namespaces: namespaces("mount") } };
+    await using bundle = await aBundle(changes);
     expect(oci("run", "--bundle", bundle.path, freshName())).toEqual(outcome);
     expect(oci("list", "--quiet").stdout).toBe("");
   });

@@ -9,7 +9,14 @@ import { reapChild } from "../../src/linux/process.ts";
 import { SOCK_STREAM, socketpair } from "../../src/linux/socket.ts";
 import { Conversation } from "../../src/runtime/create/conversation.ts";
 import { planBundle } from "../../src/runtime/index.ts";
-import { encodeProgram, headerSize, maxOps, noSlot, opSize, type Program } from "../../src/runtime/wire/encode.ts";
+import {
+  encodeProgram,
+  headerSize,
+  maxOps,
+  noSlot,
+  opSize,
+  type Program,
+} from "../../src/runtime/wire/encode.ts";
 import type { Message } from "../../src/runtime/wire/messages.ts";
 import { opNames, opTable } from "../../src/runtime/wire/ops.ts";
 import { Sandbox } from "../safety/containers.ts";
@@ -25,13 +32,32 @@ function everyOp(): Program {
     const { phases, args } = opTable[name];
     const values = Object.entries(args).map(([key, type], i) => [
       key,
-      { num: i, slot: i % 2 ? `slot${i}` : null, str: `${name}.${key}`, strs: ["a", "", `b${i}`], bytes: Buffer.alloc(8 * i, 7) }[type],
+      {
+        num: i,
+        slot: i % 2 ? `slot${i}` : null,
+        str: `${name}.${key}`,
+        strs: ["a", "", `b${i}`],
+        bytes: Buffer.alloc(8 * i, 7),
+      }[type],
     ]);
-    for (const phase of phases) ops[phase]!.push({ op: name, ...Object.fromEntries(values), ...(name === "fsmount" ? { otherwise: [{ op: "umount", path: "/x" }] } : {}) });
+    for (const phase of phases)
+      ops[phase]!.push({
+        op: name,
+        ...Object.fromEntries(values),
+        ...(name === "fsmount" ? { otherwise: [{ op: "umount", path: "/x" }] } : {}),
+      });
   }
   // `umount` belongs to init only, so that is where a fallback of it can be.
-  for (const phase of ["shim", "parent", "late"]) for (const op of ops[phase]!) delete (op as { otherwise?: unknown }).otherwise;
-  return { cloneFlags: 0x7c02_0000, cgroup: "cgroup", stay: 2, dieWithRuntime: true, inherited: ["cgroup", "slot1"], ops } as unknown as Program;
+  for (const phase of ["shim", "parent", "late"])
+    for (const op of ops[phase]!) delete (op as { otherwise?: unknown }).otherwise;
+  return {
+    cloneFlags: 0x7c02_0000,
+    cgroup: "cgroup",
+    stay: 2,
+    dieWithRuntime: true,
+    inherited: ["cgroup", "slot1"],
+    ops,
+  } as unknown as Program;
 }
 
 /** A usual container's program, as create makes it. */
@@ -44,7 +70,10 @@ async function usual(): Promise<Buffer> {
   config.linux.maskedPaths = ["/proc/kcore", "/sys/firmware"];
   config.linux.readonlyPaths = ["/proc/sys"];
   config.hooks = { createContainer: [{ path: "/bin/true", args: ["true", "x"], env: ["A=b"], timeout: 3 }] };
-  config.linux.seccomp = { defaultAction: "SCMP_ACT_ALLOW", syscalls: [{ names: ["reboot"], action: "SCMP_ACT_ERRNO" }] };
+  config.linux.seccomp = {
+    defaultAction: "SCMP_ACT_ALLOW",
+    syscalls: [{ names: ["reboot"], action: "SCMP_ACT_ERRNO" }],
+  };
   sandbox.write();
   return encodeProgram((await planBundle(sandbox.bundle, { context: sandbox.context })).program).bytes;
 }
@@ -58,21 +87,37 @@ function mutate(random: Random, plan: Buffer): Buffer {
   const op = headerSize + random.below(ops) * opSize;
   const argument = op + 8 + 8 * random.below(6);
   const kinds: (() => void)[] = [
-    () => bytes.writeUInt8(bytes.readUInt8(random.below(bytes.length)) ^ (1 << random.below(8)), random.below(bytes.length)),
+    () =>
+      bytes.writeUInt8(
+        bytes.readUInt8(random.below(bytes.length)) ^ (1 << random.below(8)),
+        random.below(bytes.length),
+      ),
     () => bytes.writeUInt32LE(random.interesting(), 4 * random.below(headerSize / 4)),
     () => bytes.writeUInt32LE(random.interesting(), 36 + 4 * random.below(5)),
     () => bytes.writeUInt16LE(random.below(opNames.length + 4), op),
     () => bytes.writeUInt8(random.below(6), op + 2),
     () => bytes.writeUInt32LE(random.interesting(), op + 4),
-    () => bytes.writeBigUInt64LE(BigInt(random.interesting()) | (random.below(4) === 0 ? 1n << 32n : 0n), argument),
+    () =>
+      bytes.writeBigUInt64LE(
+        BigInt(random.interesting()) | (random.below(4) === 0 ? 1n << 32n : 0n),
+        argument,
+      ),
     // Inside the data, so that it is accepted more often: overlapping lists, strings, bytes.
     () => bytes.writeBigUInt64LE(BigInt(random.below(bytes.length - data + 8)), argument),
     () => bytes.writeBigUInt64LE(BigInt(random.below(bytes.length - data) & ~3), argument),
     () => bytes.writeBigUInt64LE(BigInt(bytes.length - data - random.below(16)), argument),
     () => bytes.writeBigUInt64LE(BigInt([0, 1, noSlot, 511, 512, 513][random.below(6)]!), argument),
     // A length or an offset in the data.
-    () => bytes.writeUInt32LE(random.interesting(), Math.min(data + 4 * random.below((bytes.length - data) / 4), bytes.length - 4)),
-    () => bytes.writeUInt32LE(random.below(bytes.length - data + 4), Math.min(data + 4 * random.below((bytes.length - data) / 4), bytes.length - 4)),
+    () =>
+      bytes.writeUInt32LE(
+        random.interesting(),
+        Math.min(data + 4 * random.below((bytes.length - data) / 4), bytes.length - 4),
+      ),
+    () =>
+      bytes.writeUInt32LE(
+        random.below(bytes.length - data + 4),
+        Math.min(data + 4 * random.below((bytes.length - data) / 4), bytes.length - 4),
+      ),
     // No NUL at the end, or none at all.
     () => bytes.fill(0x41, bytes.length - 1 - random.below(16)),
     () => bytes.fill(0x41, data),
@@ -115,7 +160,8 @@ function decodeAll(plans: readonly Uint8Array[]): string[] {
     env: { ASAN_OPTIONS: "allocator_may_return_null=1" },
   });
   const answers = stdout.split("\n").slice(0, -1);
-  if (status !== 0) throw new Error(`seed ${seed}, plan ${answers.length}: ${signal ?? status}: ${stderr.slice(0, 2000)}`);
+  if (status !== 0)
+    throw new Error(`seed ${seed}, plan ${answers.length}: ${signal ?? status}: ${stderr.slice(0, 2000)}`);
   return answers;
 }
 
@@ -126,13 +172,16 @@ interface Answer {
 /** Gives a plan to the shim itself, as fd 4. Only for plans that it must refuse: it would carry out any other. */
 async function ask(planFd: number, shim = "runt-shim-sanitized"): Promise<Answer> {
   const [ours, theirs] = socketpair(SOCK_STREAM);
-  const conversation = new Conversation(ours);
+  const conversation = new Conversation(ours, "events");
   const null_ = openSync("/dev/null", "r+");
   let pid: number;
   try {
     using executable = new Fd(check(call("runt_seal", [Text], [nativePath(shim)]), "memfd_create"));
     const fds = Int32Array.of(null_, null_, 2, theirs.n, planFd);
-    pid = check(call("runt_spawn", [I32, Bytes, I32, I32], [executable.n, new Uint8Array(fds.buffer), fds.length, 1]), "execveat");
+    pid = check(
+      call("runt_spawn", [I32, Bytes, I32, I32], [executable.n, new Uint8Array(fds.buffer), fds.length, 1]),
+      "execveat",
+    );
   } finally {
     theirs[Symbol.dispose]();
     closeSync(null_);
@@ -150,14 +199,20 @@ function sealed(bytes: Uint8Array): Fd {
 const EBADMSG = 74;
 /** Numbers of system calls that only this test makes. */
 const [memfd_create, ftruncate] = process.arch === "arm64" ? [279, 46] : [319, 77];
-const refused = (text: string): object => ({ message: expect.objectContaining({ type: "failed", syscall: "decode", errno: EBADMSG, text }) });
+const refused = (text: string): object => ({
+  message: expect.objectContaining({ type: "failed", syscall: "decode", errno: EBADMSG, text }),
+});
 
 describe("the plan's decoder — native-shims/decode.c", () => {
   let every: Buffer;
   let plans: Buffer[];
 
   beforeAll(async () => {
-    const made = spawnSync("make", ["-C", "native-shims", "check-decode", "sanitized"], { encoding: "utf8" });
+    const made = spawnSync(
+      "flock",
+      ["native-shims/Makefile", "make", "-C", "native-shims", "check-decode", "sanitized"],
+      { encoding: "utf8" },
+    );
     if (made.status !== 0) throw new Error(made.stderr);
     every = encodeProgram(everyOp()).bytes;
     plans = [every, await usual()];
@@ -175,7 +230,9 @@ describe("the plan's decoder — native-shims/decode.c", () => {
     expect(decodeAll(prefixes)).not.toContain("ok");
   });
 
-  test(`${rounds} plans with something wrong in them: refused with a reason, or sound`, { timeout: 120_000 }, () => {
+  test(`${rounds} plans with something wrong in them: refused with a reason, or sound`, {
+    timeout: 120_000,
+  }, () => {
     const random = new Random(seed);
     const answers = new Map<string, number>();
     for (let done = 0; done < rounds; done += 500) {
@@ -185,7 +242,7 @@ describe("the plan's decoder — native-shims/decode.c", () => {
     // A mutator that no longer reaches a check is worth nothing.
     for (const reason of [
       "ok",
-      "not a plan",
+      "not a plan, or one of another build of runt",
       "wrong size",
       "clone flags that are not namespaces",
       "unknown mode",
@@ -212,7 +269,12 @@ describe("the plan's decoder — native-shims/decode.c", () => {
     // 4096 ops that all name the same long list.
     const words = Array.from({ length: 20_000 }, () => "x");
     const op = { op: "find_executable", candidates: words } as const;
-    const one = encodeProgram({ ...everyOp(), cgroup: null, inherited: [], ops: { shim: [], parent: [], init: [op], late: [] } }).bytes;
+    const one = encodeProgram({
+      ...everyOp(),
+      cgroup: null,
+      inherited: [],
+      ops: { shim: [], parent: [], init: [op], late: [] },
+    }).bytes;
     const row = one.subarray(headerSize, headerSize + opSize);
     const header = Buffer.from(one.subarray(0, headerSize));
     const data = one.subarray(headerSize + opSize);
@@ -222,10 +284,14 @@ describe("the plan's decoder — native-shims/decode.c", () => {
     expect(decodeAll([bytes])).toEqual(["lists too long"]);
   });
 
-  test("what the decoder refuses, the shim refuses, with the same words in a record", { timeout: 60_000 }, async () => {
+  test("what the decoder refuses, the shim refuses, with the same words in a record", {
+    timeout: 60_000,
+  }, async () => {
     const random = new Random(seed + 1);
     const batch = Array.from({ length: 200 }, () => mutate(random, plans[random.below(plans.length)]!));
-    const wrong = decodeAll(batch).flatMap((answer, i) => (answer === "ok" || batch[i]!.length === 0 ? [] : [{ answer, plan: batch[i]! }]));
+    const wrong = decodeAll(batch).flatMap((answer, i) =>
+      answer === "ok" || batch[i]!.length === 0 ? [] : [{ answer, plan: batch[i]! }],
+    );
     expect(wrong.length).toBeGreaterThan(50);
     for (const { answer, plan } of wrong.slice(0, 60)) {
       using memory = sealed(plan);

@@ -1,6 +1,9 @@
 /** Numbers that look random and come again with the same seed. */
 
-const interesting = [0, 1, 2, 3, 4, 7, 8, 255, 256, 511, 512, 513, 4095, 4096, 4097, 0x7fff_ffff, 0x8000_0000, 0xffff_fffb, 0xffff_fffc, 0xffff_ffff];
+const interesting = [
+  0, 1, 2, 3, 4, 7, 8, 255, 256, 511, 512, 513, 4095, 4096, 4097, 0x7fff_ffff, 0x8000_0000, 0xffff_fffb,
+  0xffff_fffc, 0xffff_ffff,
+];
 
 /** Mulberry32: small, and good enough to choose with. */
 export class Random {

@@ -10,7 +10,9 @@ const done = { exited: 0 };
 
 describe.skipIf(missing)("the sanitized shim", () => {
   beforeAll(() => {
-    const made = spawnSync("make", ["-C", "native-shims", "sanitized"], { encoding: "utf8" });
+    const made = spawnSync("flock", ["native-shims/Makefile", "make", "-C", "native-shims", "sanitized"], {
+      encoding: "utf8",
+    });
     if (made.status !== 0) throw new Error(made.stderr);
     process.env.RUNT_SHIM = nativePath("runt-shim-sanitized");
   }, 120_000);
@@ -24,11 +26,26 @@ describe.skipIf(missing)("the sanitized shim", () => {
       config.mounts.push(
         { destination: "/sys", type: "sysfs", source: "sysfs", options: ["ro", "nosuid"] },
         { destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: ["ro"] },
-        { destination: "/dev/shm", type: "tmpfs", source: "shm", options: ["mode=1777", "nodev", "size=64k"] },
+        {
+          destination: "/dev/shm",
+          type: "tmpfs",
+          source: "shm",
+          options: ["mode=1777", "nodev", "size=64k"],
+        },
         { destination: "/dev/mqueue", type: "mqueue", source: "mqueue" },
         { destination: "/etc", type: "tmpfs", source: "tmpfs", options: ["tmpcopyup"] },
-        { destination: "/a/deep/place", type: "bind", source: directory, options: ["rbind", "ro", "rprivate"] },
-        { destination: "/a/file", type: "bind", source: join(directory, "bundle/config.json"), options: ["bind"] },
+        {
+          destination: "/a/deep/place",
+          type: "bind",
+          source: directory,
+          options: ["rbind", "ro", "rprivate"],
+        },
+        {
+          destination: "/a/file",
+          type: "bind",
+          source: join(directory, "bundle/config.json"),
+          options: ["bind"],
+        },
         { destination: "/a/file", options: ["remount", "bind", "ro"] },
       );
       config.linux.maskedPaths = ["/proc/kcore", "/sys/firmware", "/not/there"];
@@ -61,9 +78,12 @@ describe.skipIf(missing)("the sanitized shim", () => {
       config.process.ioPriority = { class: "IOPRIO_CLASS_BE", priority: 5 };
       config.linux.personality = { domain: "LINUX32" };
       config.linux.memoryPolicy = { mode: "MPOL_PREFERRED", nodes: "0" };
-      config.linux.seccomp = { defaultAction: "SCMP_ACT_ALLOW", syscalls: [{ names: ["reboot"], action: "SCMP_ACT_ERRNO" }] };
+      config.linux.seccomp = {
+        defaultAction: "SCMP_ACT_ALLOW",
+        syscalls: [{ names: ["reboot"], action: "SCMP_ACT_ERRNO" }],
+      };
     },
-    "devices": ({ config }) => {
+    devices: ({ config }) => {
       config.linux.devices = [
         { path: "/dev/fuse", type: "c", major: 10, minor: 229, fileMode: 0o600, uid: 1, gid: 2 },
         { path: "/dev/pipe", type: "p", fileMode: 0o600 },
@@ -71,11 +91,19 @@ describe.skipIf(missing)("the sanitized shim", () => {
       ];
     },
     "hooks that talk, that do not read, and that take their time": ({ config }) => {
-      const hook = (text: string): object => ({ path: "/bin/sh", args: ["sh", "-c", text], env: ["PATH=/bin"], timeout: 5 });
+      const hook = (text: string): object => ({
+        path: "/bin/sh",
+        args: ["sh", "-c", text],
+        env: ["PATH=/bin"],
+        timeout: 5,
+      });
       config.annotations = { long: "x".repeat(50_000) };
       config.hooks = {
         createRuntime: [hook("cat >/dev/null")],
-        createContainer: [hook("cat >/dev/null; echo much; exec echo more >&2"), hook("exec <&-; sleep 0.05")],
+        createContainer: [
+          hook("cat >/dev/null; echo much; exec echo more >&2"),
+          hook("exec <&-; sleep 0.05"),
+        ],
         startContainer: [hook("cat >/dev/null")],
       };
     },
@@ -93,15 +121,25 @@ describe.skipIf(missing)("the sanitized shim", () => {
   test("exec, with a terminal and without", { timeout: 20_000 }, async () => {
     sandbox = new Sandbox();
     const { id } = await sandbox.running();
-    const { status, output } = await sandbox.exec(id, { args: ["/bin/echo", "hello"], user: "5:6", cwd: "/tmp" });
+    const { status, output } = await sandbox.exec(id, {
+      args: ["/bin/echo", "hello"],
+      user: "5:6",
+      cwd: "/tmp",
+    });
     expect({ status, output }).toEqual({ status: done, output: "hello\n" });
     await runtime.kill(sandbox.context, id, 9, { all: false });
   });
 
   const failures: Record<string, [(sandbox: Sandbox) => void, RegExp]> = {
-    "a program that is not there": [({ config }) => void (config.process.args = ["/nothing"]), /exec \/nothing: no such file/],
+    "a program that is not there": [
+      ({ config }) => void (config.process.args = ["/nothing"]),
+      /exec \/nothing: no such file/,
+    ],
     "a hook that fails": [
-      ({ config }) => void (config.hooks = { createContainer: [{ path: "/bin/sh", args: ["sh", "-c", "echo why; exit 3"] }] }),
+      ({ config }) =>
+        void (config.hooks = {
+          createContainer: [{ path: "/bin/sh", args: ["sh", "-c", "echo why; exit 3"] }],
+        }),
       /createContainer hook #0.*exit status 3: why/,
     ],
     "a mount on a path through a file": [
@@ -112,7 +150,8 @@ describe.skipIf(missing)("the sanitized shim", () => {
       /mounts\[3\]: .*not a directory/,
     ],
     "a destination longer than any path": [
-      ({ config }) => void config.mounts.push({ destination: `/${"a/".repeat(3000)}`, type: "tmpfs", source: "tmpfs" }),
+      ({ config }) =>
+        void config.mounts.push({ destination: `/${"a/".repeat(3000)}`, type: "tmpfs", source: "tmpfs" }),
       /mounts\[3\]/,
     ],
     "a cwd that is a file": [({ config }) => void (config.process.cwd = "/bin/busybox"), /process\.cwd/],

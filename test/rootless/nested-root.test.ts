@@ -70,7 +70,7 @@ describe("root of a user namespace", () => {
   asUser("exec into its container", async () => {
     await using bundle = await user.bundle({ process: { args: ["sleep", "100"] }, linux: noUserns });
     const runt =
-      'cd /; "$0" "$1" run --detach --bundle "$2" x </dev/null >/dev/null 2>&1; "$0" "$1" exec x /probe; "$0" "$1" delete --force x';
+      'cd /; runt run --detach --bundle "$1" x </dev/null >/dev/null 2>&1; runt exec x /probe; runt delete --force x';
     const { stdout, stderr } = user.script(runt, ["unshare", "--user", "--map-root-user"], [bundle.path]);
     expect(stderr).toBe("");
     expect(JSON.parse(stdout)).toMatchObject({ uid: 0, hostname: "inside" });

@@ -1,9 +1,11 @@
-import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chownSync, mkdirSync, readdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect } from "vitest";
-import { dev, devpts, namespaces, proc } from "../support/bundle.ts";
+import { hierarchy } from "../../src/runtime/cgroup/hierarchy.ts";
+import { dev, devpts, freshName, namespaces, proc } from "../support/bundle.ts";
 import { missing, ownNamespace } from "../support/needs.ts";
-import { mountAt } from "../support/probe.ts";
+import { mountAt, parseReport } from "../support/probe.ts";
 import { asUser, OrdinaryUser, own, ownAndSubordinate, subordinate, uid } from "./support.ts";
 
 let user: OrdinaryUser;
@@ -263,10 +265,58 @@ describe("limits of an ordinary user", () => {
   });
 });
 
+describe("a cgroup that was given to an ordinary user", () => {
+  asUser("is used for the container: ps, pause, resume, exec, and gone with it", async (context) => {
+    context.skip(missing("cgroup2") !== undefined, "needs cgroup2");
+    const name = freshName();
+    const top = join(hierarchy().mountPoint, name);
+    const cgroup = join(top, "caller");
+    mkdirSync(cgroup, { recursive: true });
+    try {
+      for (const directory of [top, cgroup]) {
+        for (const file of ["", "cgroup.procs", "cgroup.subtree_control", "cgroup.threads"])
+          chownSync(join(directory, file), uid, uid);
+      }
+      const id = user.id();
+      const linux = {
+        namespaces: [...namespaces("pid", "ipc", "uts", "mount", "user", "cgroup")],
+        cgroupsPath: `/${name}/${id}`,
+      };
+      await using bundle = await user.bundle({ process: { args: ["sleep", "100"] }, linux });
+      user.ok(["run", "--detach", "-b", bundle.path, id], { cgroup });
+      const { pid } = JSON.parse(user.ok(["state", id])) as { pid: number };
+      expect(readFileSync(`/proc/${pid}/cgroup`, "latin1")).toContain(`0::/${name}/${id}\n`);
+      user.ok(["pause", id]);
+      expect(JSON.parse(user.ok(["state", id]))).toMatchObject({ status: "paused" });
+      user.ok(["resume", id]);
+      const inside = parseReport(user.ok(["exec", id, "/probe"], { cgroup }));
+      expect(inside.cgroup.at(-1)).toBe("0::/");
+      user.ok(["delete", "--force", id]);
+      expect(readdirSync(top, { withFileTypes: true }).filter((each) => each.isDirectory())).toHaveLength(1);
+    } finally {
+      await removeCgroups(top, cgroup);
+    }
+  });
+});
+
+/** Once the last command has left. */
+async function removeCgroups(top: string, caller: string): Promise<void> {
+  for (let tries = 0; ; tries++) {
+    try {
+      rmdirSync(caller);
+      rmdirSync(top);
+      return;
+    } catch (error) {
+      if (tries === 100) throw error;
+      await sleep(20);
+    }
+  }
+}
+
 describe("verbs of an ordinary user", () => {
   asUser("create, state, start, list, exec, ps, kill, delete", async () => {
     await using bundle = await user.bundle({
-      process: { args: ["sleep", "100"], user: { uid: 1000, gid: 1000 } },
+      process: { args: ["sleep", "100"], oomScoreAdj: 300, user: { uid: 1000, gid: 1000 } },
       linux: ranges,
     });
     const id = user.id();
@@ -284,6 +334,7 @@ describe("verbs of an ordinary user", () => {
     ]);
     const inside = user.ok(["exec", id, "/probe"]);
     expect(JSON.parse(inside)).toMatchObject({ uid: 1000, gid: 1000 });
+    expect(JSON.parse(inside)).toMatchObject({ oomScoreAdj: [expect.stringContaining("300")] });
     const asRoot = JSON.parse(user.ok(["exec", "--user", "0:0", id, "/probe"])) as {
       uid: number;
       namespaces: Record<string, string>;

@@ -74,6 +74,8 @@ export interface RunOptions {
   /** A program before the runtime, with its arguments: `["unshare", "-Ur"]`. */
   readonly through?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Directory of the cgroup that the command runs in. */
+  readonly cgroup?: string;
 }
 
 /**
@@ -99,7 +101,7 @@ export class OrdinaryUser implements Disposable {
   }
 
   /** Runs a program as the user. */
-  spawn(command: readonly string[], { env = {} }: RunOptions = {}): Outcome {
+  spawn(command: readonly string[], { env = {}, cgroup = "" }: RunOptions = {}): Outcome {
     const script = `set -e
       for file in passwd group subuid subgid; do
         [ -e /etc/$file ] && mount --bind "$0/$file" /etc/$file
@@ -107,6 +109,7 @@ export class OrdinaryUser implements Disposable {
       mount --rbind "$1" "$0/repository"
       shift
       cd /
+      [ -z "$RUN_IN_CGROUP" ] || echo 0 >"$RUN_IN_CGROUP/cgroup.procs"
       exec setpriv --reuid ${uid} --regid ${uid} --clear-groups --inh-caps=-all "$@"`;
     const unshare = ["--mount", "--propagation", "private", "sh", "-c", script, this.directory, repository];
     // Into files: a pipe would stay open for as long as a container that has it.
@@ -119,6 +122,7 @@ export class OrdinaryUser implements Disposable {
         PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
         HOME: join(this.directory, "home"),
         XDG_RUNTIME_DIR: join(this.directory, "run"),
+        RUN_IN_CGROUP: cgroup,
         ...env,
       },
     });
@@ -133,15 +137,18 @@ export class OrdinaryUser implements Disposable {
     return this.spawn([...(options.through ?? []), ...this.#program(), ...args], options);
   }
 
-  /** Runs a shell script as the user, with Node and the program of runt-oci as $0 and $1, and `args` behind them. */
+  /** Runs a shell script as the user, in which `runt` is runt-oci. */
   script(text: string, through: readonly string[], args: readonly string[]): Outcome {
-    return this.spawn([...through, "sh", "-c", text, ...this.#program(), ...args]);
+    const runt = `runt() { ${this.#program().join(" ")} "$@"; }`;
+    return this.spawn([...through, "sh", "-c", `${runt}; ${text}`, "sh", ...args]);
   }
 
-  /** Where the user finds them. */
+  /** Where the user finds it: the sources, or in the VM, where Node is slow to read those, what was built from them. */
   #program(): string[] {
-    const files = [process.execPath, join(repository, "src/cli/runt-oci.ts")];
-    return files.map((file) => join(this.directory, "repository", relative(repository, file)));
+    const program = process.env.RUNT_VM
+      ? [join(repository, "bin/runt-oci")]
+      : [process.execPath, join(repository, "src/cli/runt-oci.ts")];
+    return program.map((file) => join(this.directory, "repository", relative(repository, file)));
   }
 
   /** The same, where it must succeed. @returns what it printed */

@@ -4,10 +4,9 @@ import { describe, expect } from "vitest";
 import type { Fd } from "../../src/linux/fd.ts";
 import { POLLIN, poll } from "../../src/linux/process.ts";
 import { setWindowSize } from "../../src/linux/terminal.ts";
-import { freshName, type Json } from "../support/bundle.ts";
-import { aContainer, aContext, refusal } from "../support/container.ts";
 import * as runtime from "../../src/runtime/index.ts";
-import { aBundle } from "../support/bundle.ts";
+import { aBundle, freshName, type Json } from "../support/bundle.ts";
+import { aContainer, aContext, refusal } from "../support/container.ts";
 import { asRoot } from "../support/needs.ts";
 import { parseReport, type Report } from "../support/probe.ts";
 import { Receiver, windowSize } from "../support/sockets.ts";
@@ -47,7 +46,10 @@ async function withTerminal(
 /** What the probe says of itself on a terminal. */
 async function onTerminal(process: Json = {}, rest: Json = {}): Promise<Report> {
   let report: Report | undefined;
-  const config = { ...rest, process: { terminal: true, args: ["/probe", "/dev/console", "/dev/tty"], ...process } };
+  const config = {
+    ...rest,
+    process: { terminal: true, args: ["/probe", "/dev/console", "/dev/tty"], ...process },
+  };
   await withTerminal(config, async (c, master) => {
     await c.start();
     report = parseReport(await readUntil(master, /\}\r?\n$/));
@@ -72,7 +74,9 @@ describe("process.terminal — runtime-spec config.md#process", () => {
   asRoot("it is /dev/console too", async () => {
     const report = await onTerminal();
     expect(report.paths["/dev/console"]).toMatchObject({ type: "c", major: 136, minor: 0, write: 0 });
-    expect(report.mounts.some((mount) => mount.mountPoint === "/dev/console" && mount.fsType === "devpts")).toBe(true);
+    expect(
+      report.mounts.some((mount) => mount.mountPoint === "/dev/console" && mount.fsType === "devpts"),
+    ).toBe(true);
   });
 
   asRoot("consoleSize is its size from the beginning", async () => {
@@ -119,11 +123,14 @@ describe("--console-socket — runc-create(8)", () => {
   });
 
   asRoot("what is written to the master arrives, and echoes", async () => {
-    await withTerminal({ process: { terminal: true, args: ["sh", "-c", "read line; echo got $line"] } }, async (c, master) => {
-      await c.start();
-      writeSync(master.n, "hello\n");
-      expect(await readUntil(master, /got hello/)).toMatch(/got hello/);
-    });
+    await withTerminal(
+      { process: { terminal: true, args: ["sh", "-c", "read line; echo got $line"] } },
+      async (c, master) => {
+        await c.start();
+        writeSync(master.n, "hello\n");
+        expect(await readUntil(master, /got hello/)).toMatch(/got hello/);
+      },
+    );
   });
 
   asRoot("a new size reaches the process as SIGWINCH", async () => {
@@ -138,12 +145,20 @@ describe("--console-socket — runc-create(8)", () => {
   });
 
   asRoot("^C interrupts the process in the foreground", async () => {
-    await withTerminal({ process: { terminal: true, args: ["sh", "-c", "trap 'echo caught; exit 3' INT; echo up; while :; do sleep 1; done"] } }, async (c, master) => {
-      await c.start();
-      await readUntil(master, /up/);
-      writeSync(master.n, "\x03");
-      expect(await readUntil(master, /caught/)).toMatch(/caught/);
-    });
+    await withTerminal(
+      {
+        process: {
+          terminal: true,
+          args: ["sh", "-c", "trap 'echo caught; exit 3' INT; echo up; while :; do sleep 1; done"],
+        },
+      },
+      async (c, master) => {
+        await c.start();
+        await readUntil(master, /up/);
+        writeSync(master.n, "\x03");
+        expect(await readUntil(master, /caught/)).toMatch(/caught/);
+      },
+    );
   });
 
   asRoot("the end of the process hangs the terminal up", async () => {
@@ -158,7 +173,11 @@ describe("--console-socket — runc-create(8)", () => {
     using socket = new Receiver();
     await using bundle = await aBundle({ process: { terminal: true, args: ["/probe", "--pause"] } });
     const pidFile = `${bundle.directory}/pid`;
-    await using c = await aContainer({ bundle, status: "created", options: { consoleSocket: socket.path, pidFile } });
+    await using c = await aContainer({
+      bundle,
+      status: "created",
+      options: { consoleSocket: socket.path, pidFile },
+    });
     using received = await socket.receive();
     expect(received.fd).toBeDefined();
     expect(readFileSync(pidFile, "latin1")).toBe(String(c.pid));
@@ -197,7 +216,9 @@ describe("a terminal that nobody takes — runc's refusals", () => {
     await using bundle = await aBundle({ process: { terminal: true } });
     await expect(runtime.create(aContext(), freshName(), { bundle: bundle.path })).rejects.toMatchObject({
       kind: "InvalidArgument",
-      message: expect.stringContaining("cannot allocate tty if runc will detach without setting console socket"),
+      message: expect.stringContaining(
+        "cannot allocate tty if runc will detach without setting console socket",
+      ),
       site: { operation: "create", subject: "config.json: process.terminal" },
     });
   });
@@ -237,4 +258,3 @@ describe("a terminal that nobody takes — runc's refusals", () => {
     });
   });
 });
-

@@ -51,9 +51,18 @@ describe("links in /dev — runtime-spec runtime-linux.md#dev-symbolic-links", (
 
 describe("linux.devices — runtime-spec config-linux.md#devices", () => {
   asRoot("a character device with mode and owner, whatever the umask", async () => {
-    const devices = [{ path: "/dev/fuse", type: "c", major: 10, minor: 229, fileMode: 0o620, uid: 3, gid: 5 }];
+    const devices = [
+      { path: "/dev/fuse", type: "c", major: 10, minor: 229, fileMode: 0o620, uid: 3, gid: 5 },
+    ];
     const report = await probeIn({ linux: { devices }, process: { user: { umask: 0o077 } } }, ["/dev/fuse"]);
-    expect(report.paths["/dev/fuse"]).toMatchObject({ type: "c", major: 10, minor: 229, mode: 0o620, uid: 3, gid: 5 });
+    expect(report.paths["/dev/fuse"]).toMatchObject({
+      type: "c",
+      major: 10,
+      minor: 229,
+      mode: 0o620,
+      uid: 3,
+      gid: 5,
+    });
   });
 
   asRoot("a block device, a fifo, and a device outside of /dev in a directory that is missing", async () => {
@@ -62,7 +71,10 @@ describe("linux.devices — runtime-spec config-linux.md#devices", () => {
       { path: "/dev/pipe", type: "p", fileMode: 0o600 },
       { path: "/srv/my/null", type: "c", major: 1, minor: 3, fileMode: 0o666 },
     ];
-    const report = await probeIn({ linux: { devices } }, devices.map((device) => device.path));
+    const report = await probeIn(
+      { linux: { devices } },
+      devices.map((device) => device.path),
+    );
     expect(report.paths["/dev/disk"]).toMatchObject({ type: "b", major: 7, minor: 99 });
     expect(report.paths["/dev/pipe"]).toMatchObject({ type: "p", mode: 0o600 });
     expect(report.paths["/srv/my/null"]).toMatchObject({ type: "c", major: 1, minor: 3 });
@@ -70,12 +82,19 @@ describe("linux.devices — runtime-spec config-linux.md#devices", () => {
 
   asRoot('type "u" is an unbuffered character device', async () => {
     const devices = [{ path: "/dev/raw", type: "u", major: 1, minor: 5 }];
-    expect((await probeIn({ linux: { devices } }, ["/dev/raw"])).paths["/dev/raw"]).toMatchObject({ type: "c", major: 1, minor: 5 });
+    expect((await probeIn({ linux: { devices } }, ["/dev/raw"])).paths["/dev/raw"]).toMatchObject({
+      type: "c",
+      major: 1,
+      minor: 5,
+    });
   });
 
   asRoot("one with the path of a default device takes its place", async () => {
     const devices = [{ path: "/dev/tty", type: "c", major: 5, minor: 0, fileMode: 0o600, uid: 0, gid: 9 }];
-    expect((await probeIn({ linux: { devices } }, ["/dev/tty"])).paths["/dev/tty"]).toMatchObject({ mode: 0o600, gid: 9 });
+    expect((await probeIn({ linux: { devices } }, ["/dev/tty"])).paths["/dev/tty"]).toMatchObject({
+      mode: 0o600,
+      gid: 9,
+    });
   });
 
   asRoot("one that is in the rootfs already, as another device: refused", async () => {
@@ -98,16 +117,24 @@ describe("linux.devices — runtime-spec config-linux.md#devices", () => {
   asRoot("in a user namespace, a device that the host has not: an error that names it", async () => {
     const devices = [{ path: "/dev/runt-test-none", type: "c", major: 1, minor: 3 }];
     const error = await refusal(withUserns({ devices }));
-    expect(error).toMatchObject({ kind: "NotFound", site: { subject: "config.json: linux.devices[0]", code: "ENOENT" } });
+    expect(error).toMatchObject({
+      kind: "NotFound",
+      site: { subject: "config.json: linux.devices[0]", code: "ENOENT" },
+    });
   });
 
   asRoot("in a user namespace, one that is another device on the host: refused", async () => {
     const devices = [{ path: "/dev/zero", type: "c", major: 1, minor: 3 }];
-    expect(await refusal(withUserns({ devices }))).toMatchObject({ name: "RuntError", site: { subject: "config.json: linux.devices[0]" } });
+    expect(await refusal(withUserns({ devices }))).toMatchObject({
+      name: "RuntError",
+      site: { subject: "config.json: linux.devices[0]" },
+    });
   });
 
   asRoot("a type that does not exist: InvalidArgument", async () => {
-    expect(await refusal({ linux: { devices: [{ path: "/dev/x", type: "q", major: 1, minor: 3 }] } })).toMatchObject({ kind: "InvalidArgument" });
+    expect(
+      await refusal({ linux: { devices: [{ path: "/dev/x", type: "q", major: 1, minor: 3 }] } }),
+    ).toMatchObject({ kind: "InvalidArgument" });
   });
 });
 
@@ -123,7 +150,10 @@ describe("a /dev of one's own", () => {
   });
 
   asRoot("a read-only /dev still has its devices", async () => {
-    const report = await probeIn({ mounts: [proc, { ...dev, options: [...dev.options, "ro"] }, devpts] }, ["/dev", "/dev/null"]);
+    const report = await probeIn({ mounts: [proc, { ...dev, options: [...dev.options, "ro"] }, devpts] }, [
+      "/dev",
+      "/dev/null",
+    ]);
     expect(mountAt(report, "/dev")!.options).toContain("ro");
     expect(report.paths["/dev/null"]).toMatchObject({ type: "c", write: 0 });
     expect(report.paths["/dev"]!.write).toBe(-30);

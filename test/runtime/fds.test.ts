@@ -5,8 +5,8 @@ import * as runtime from "../../src/runtime/index.ts";
 import { aBundle, type Bundle, freshName } from "../support/bundle.ts";
 import { aContainer, aContext, probeIn } from "../support/container.ts";
 import { asRoot } from "../support/needs.ts";
-import { Receiver } from "../support/sockets.ts";
 import type { Report } from "../support/probe.ts";
+import { Receiver } from "../support/sockets.ts";
 
 /** Runs the probe from a process of its own, whose fds from 3 on are the given files. */
 async function withInherited(files: readonly string[], options: object): Promise<Report> {
@@ -21,8 +21,19 @@ async function withInherited(files: readonly string[], options: object): Promise
     const context = { root: process.argv[1], cgroupManager: "cgroupfs", rootless: "auto", log() {} };
     await run(context, process.argv[2], { bundle: process.argv[3], ...JSON.parse(process.argv[4]) });
   `;
-  const args = ["--input-type=module", "-e", script, aContext().root, freshName(), bundle.path, JSON.stringify(options)];
-  const { stdout, stderr } = spawnSync(process.execPath, args, { stdio: ["ignore", "pipe", "pipe", ...fds], encoding: "utf8" });
+  const args = [
+    "--input-type=module",
+    "-e",
+    script,
+    aContext().root,
+    freshName(),
+    bundle.path,
+    JSON.stringify(options),
+  ];
+  const { stdout, stderr } = spawnSync(process.execPath, args, {
+    stdio: ["ignore", "pipe", "pipe", ...fds],
+    encoding: "utf8",
+  });
   for (const fd of fds) closeSync(fd);
   if (stdout === "") throw new Error(stderr);
   const { parseReport } = await import("../support/probe.ts");
@@ -55,7 +66,9 @@ describe("--preserve-fds, LISTEN_FDS — runc-run(8)", () => {
 
   asRoot("one that is not open: an error that says which", async () => {
     await using bundle = await aBundle();
-    await expect(runtime.create(aContext(), freshName(), { bundle: bundle.path, preserveFds: 400 })).rejects.toMatchObject({
+    await expect(
+      runtime.create(aContext(), freshName(), { bundle: bundle.path, preserveFds: 400 }),
+    ).rejects.toMatchObject({
       kind: "InvalidArgument",
       message: expect.stringMatching(/^unable to stat preserved-fd \d+/),
     });
@@ -95,7 +108,9 @@ describe("--pidfd-socket — runc-create(8)", () => {
     await using c = await aContainer({ status: "created", options: { pidfdSocket: socket.path } });
     using received = await socket.receive();
     expect(received.text).toBe("standard");
-    expect(readFileSync(`/proc/self/fdinfo/${received.fd!.n}`, "latin1")).toMatch(new RegExp(`^Pid:\\t${c.pid}$`, "m"));
+    expect(readFileSync(`/proc/self/fdinfo/${received.fd!.n}`, "latin1")).toMatch(
+      new RegExp(`^Pid:\\t${c.pid}$`, "m"),
+    );
     pidfd_send_signal(received.fd!, 9);
     await c.becomes("stopped");
   });
@@ -133,7 +148,10 @@ describe("the session keyring — --no-new-keyring of runc-create(8)", () => {
 
 describe("NOTIFY_SOCKET — sd_notify(3)", () => {
   /** Starts a container that notifies, with a service manager to listen. */
-  async function notifying(text: string, listen: (manager: Receiver, pid: () => number) => Promise<void>): Promise<void> {
+  async function notifying(
+    text: string,
+    listen: (manager: Receiver, pid: () => number) => Promise<void>,
+  ): Promise<void> {
     using manager = new Receiver("datagram");
     await using bundle: Bundle = await aBundle({ process: { args: ["/probe", "--notify", text] } });
     await using c = await aContainer({ bundle, status: "created", options: { notifySocket: manager.path } });
@@ -147,7 +165,9 @@ describe("NOTIFY_SOCKET — sd_notify(3)", () => {
       using ready = await manager.receive();
       expect(ready.text).toMatch(/^READY=1$/m);
       expect(ready.text).toMatch(new RegExp(`^MAINPID=${pid()}$`, "m"));
-      expect(readFileSync(`/proc/${pid()}/environ`, "latin1")).toContain("NOTIFY_SOCKET=/run/notify/notify.sock\0");
+      expect(readFileSync(`/proc/${pid()}/environ`, "latin1")).toContain(
+        "NOTIFY_SOCKET=/run/notify/notify.sock\0",
+      );
       using barrier = await manager.receive();
       expect(barrier.text).toBe("BARRIER=1");
       expect(barrier.fd).toBeDefined();
@@ -169,4 +189,3 @@ describe("NOTIFY_SOCKET — sd_notify(3)", () => {
     await c.becomes("stopped");
   });
 });
-

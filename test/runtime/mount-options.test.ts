@@ -12,7 +12,10 @@ import { withUserns } from "./userns.ts";
 const base = [proc, dev, devpts];
 
 /** What the container sees at /m when it has this mount there. */
-async function mounted(mount: Json, paths: readonly string[] = ["/m"]): Promise<{ report: Report; at: MountInfo }> {
+async function mounted(
+  mount: Json,
+  paths: readonly string[] = ["/m"],
+): Promise<{ report: Report; at: MountInfo }> {
   const report = await probeIn({ mounts: [...base, { destination: "/m", ...mount }] }, paths);
   return { report, at: mountAt(report, "/m")! };
 }
@@ -28,7 +31,10 @@ function aSource(bundle: Bundle): string {
 }
 
 /** A bundle with one bind mount at /m of a directory of its own. */
-async function withBind(options: readonly string[], run: (bundle: Bundle, source: string) => unknown): Promise<void> {
+async function withBind(
+  options: readonly string[],
+  run: (bundle: Bundle, source: string) => unknown,
+): Promise<void> {
   await using bundle = await aBundle();
   const source = aSource(bundle);
   bundle.config.mounts = [...base, { destination: "/m", type: "bind", source, options }];
@@ -58,7 +64,10 @@ const flags: readonly { words: string[]; has?: string[]; hasNot?: string[] }[] =
   { words: ["defaults"], has: ["rw"] },
 ];
 
-function expectOptions(at: MountInfo, { has = [], hasNot = [] }: { has?: string[]; hasNot?: string[] }): void {
+function expectOptions(
+  at: MountInfo,
+  { has = [], hasNot = [] }: { has?: string[]; hasNot?: string[] },
+): void {
   for (const word of has) expect(at.options).toContain(word);
   for (const word of hasNot) expect(at.options).not.toContain(word);
 }
@@ -87,13 +96,21 @@ describe("mount options of a file system — runtime-spec config.md#linux-mount-
 
   asRoot("a word that the file system does not know: an error that names the mount", async () => {
     const error = await refusal({ mounts: [...base, { destination: "/m", ...tmpfs("nonsense=1") }] });
-    expect(error).toMatchObject({ name: "RuntError", site: { subject: "config.json: mounts[3]", code: "EINVAL" } });
+    expect(error).toMatchObject({
+      name: "RuntError",
+      site: { subject: "config.json: mounts[3]", code: "EINVAL" },
+    });
     expect(error.message).toMatch(/nonsense/);
   });
 
   asRoot("a type that the kernel does not know: an error that names the mount", async () => {
-    const error = await refusal({ mounts: [...base, { destination: "/m", type: "nonsensefs", source: "none" }] });
-    expect(error).toMatchObject({ name: "RuntError", site: { subject: "config.json: mounts[3]", code: "ENODEV" } });
+    const error = await refusal({
+      mounts: [...base, { destination: "/m", type: "nonsensefs", source: "none" }],
+    });
+    expect(error).toMatchObject({
+      name: "RuntError",
+      site: { subject: "config.json: mounts[3]", code: "ENODEV" },
+    });
     expect(error.message).toMatch(/nonsensefs/);
   });
 
@@ -220,7 +237,10 @@ describe("mount options of a bind mount — runtime-spec config.md#linux-mount-o
   asRoot("options of a file system are refused", async () => {
     await withBind(["bind", "size=1m"], async (bundle) => {
       const error = await refusal(bundle);
-      expect(error).toMatchObject({ kind: "InvalidArgument", site: { subject: expect.stringMatching(/^config\.json: mounts\[3\]\.options/) } });
+      expect(error).toMatchObject({
+        kind: "InvalidArgument",
+        site: { subject: expect.stringMatching(/^config\.json: mounts\[3\]\.options/) },
+      });
       expect(error.message).toMatch(/size=1m/);
     });
   });
@@ -230,14 +250,20 @@ describe("mount options of a bind mount — runtime-spec config.md#linux-mount-o
       bundle.config.mounts.at(-1).source = "/no/such/source";
       bundle.write();
       const error = await refusal(bundle);
-      expect(error).toMatchObject({ kind: "NotFound", site: { subject: "config.json: mounts[3].source", path: "/no/such/source" } });
+      expect(error).toMatchObject({
+        kind: "NotFound",
+        site: { subject: "config.json: mounts[3].source", path: "/no/such/source" },
+      });
     });
   });
 
   asRoot("a relative source is read from the bundle", async () => {
     await using bundle = await aBundle();
     writeFileSync(join(bundle.path, "data"), "of the bundle");
-    bundle.config.mounts = [...base, { destination: "/data", type: "bind", source: "data", options: ["bind"] }];
+    bundle.config.mounts = [
+      ...base,
+      { destination: "/data", type: "bind", source: "data", options: ["bind"] },
+    ];
     bundle.write();
     expect((await probeIn(bundle, ["/data"])).paths["/data"]!.content).toBe("of the bundle");
   });
@@ -277,7 +303,13 @@ describe("tmpcopyup — runc's mount option", () => {
     const report = await probeIn(
       { mounts: [...base, { destination: "/m", ...tmpfs("tmpcopyup", "ro") }] },
       ["/m/a", "/m"],
-      { files, prepare: (bundle) => execFileSync("sh", ["-c", `chown 5:6 m/a && chmod 4751 m/a && chmod 2755 m`], { cwd: bundle.rootfs }) },
+      {
+        files,
+        prepare: (bundle) =>
+          execFileSync("sh", ["-c", `chown 5:6 m/a && chmod 4751 m/a && chmod 2755 m`], {
+            cwd: bundle.rootfs,
+          }),
+      },
     );
     expect(report.paths["/m/a"]).toMatchObject({ uid: 5, gid: 6, mode: 0o4751 });
     expect(mountAt(report, "/m")!.options).toContain("ro");
@@ -287,11 +319,10 @@ describe("tmpcopyup — runc's mount option", () => {
 
 describe("a tmpfs without mode= — runc's habit", () => {
   asRoot("has the mode of the directory that it covers", async () => {
-    const report = await probeIn(
-      { mounts: [...base, { destination: "/m", ...tmpfs() }] },
-      ["/m"],
-      { files: { "m/": "" }, prepare: (bundle) => execFileSync("chmod", ["1775", "m"], { cwd: bundle.rootfs }) },
-    );
+    const report = await probeIn({ mounts: [...base, { destination: "/m", ...tmpfs() }] }, ["/m"], {
+      files: { "m/": "" },
+      prepare: (bundle) => execFileSync("chmod", ["1775", "m"], { cwd: bundle.rootfs }),
+    });
     expect(report.paths["/m"]!.mode).toBe(0o1775);
   });
 });
@@ -326,23 +357,29 @@ describe("idmapped mounts — runtime-spec config.md#posix-platform-mounts", () 
     });
   });
 
-  asRoot("in a user namespace, idmap without maps takes the container's: its root owns what the host's root owns", async () => {
-    await withBind(["bind", "idmap"], async (bundle, source) => {
-      mkdirSync(join(bundle.rootfs, "m"));
-      bundle.config = { ...bundle.config, linux: { ...bundle.config.linux, ...withUserns().linux } };
-      bundle.write();
-      execFileSync("chown", ["-R", "0:0", source]);
-      const report = await probeIn(bundle, ["/m/file"]);
-      expect(report.paths["/m/file"]).toMatchObject({ uid: 0, gid: 0, write: 0 });
-    });
-  });
+  asRoot(
+    "in a user namespace, idmap without maps takes the container's: its root owns what the host's root owns",
+    async () => {
+      await withBind(["bind", "idmap"], async (bundle, source) => {
+        mkdirSync(join(bundle.rootfs, "m"));
+        bundle.config = { ...bundle.config, linux: { ...bundle.config.linux, ...withUserns().linux } };
+        bundle.write();
+        execFileSync("chown", ["-R", "0:0", source]);
+        const report = await probeIn(bundle, ["/m/file"]);
+        expect(report.paths["/m/file"]).toMatchObject({ uid: 0, gid: 0, write: 0 });
+      });
+    },
+  );
 });
 
 describe("words of crun — src-nofollow, dest-nofollow, copy-symlink", () => {
   asRoot("src-nofollow: the link itself is bound, not what it points to", async () => {
     await using bundle = await aBundle();
     execFileSync("ln", ["-s", "nowhere", join(bundle.path, "link")]);
-    bundle.config.mounts = [...base, { destination: "/m", type: "bind", source: "link", options: ["bind", "src-nofollow"] }];
+    bundle.config.mounts = [
+      ...base,
+      { destination: "/m", type: "bind", source: "link", options: ["bind", "src-nofollow"] },
+    ];
     bundle.write();
     const error = await runBundle(bundle).catch((cause: unknown) => cause);
     if (!(error instanceof Error)) return;

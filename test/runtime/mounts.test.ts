@@ -11,13 +11,19 @@ const tmpfs = (destination: string): Json => ({ destination, type: "tmpfs", sour
 
 describe("mounts — runtime-spec config.md#mounts", () => {
   asRoot("lie in the order of the list, so that a later one can lie in an earlier one", async () => {
-    const report = await probeIn({ mounts: [...base, tmpfs("/a"), tmpfs("/a/b"), tmpfs("/a/b/c")] }, ["/a/b"]);
+    const report = await probeIn({ mounts: [...base, tmpfs("/a"), tmpfs("/a/b"), tmpfs("/a/b/c")] }, [
+      "/a/b",
+    ]);
     expect(report.mounts.map((mount) => mount.mountPoint).slice(-3)).toEqual(["/a", "/a/b", "/a/b/c"]);
     expect(report.paths["/a/b"]!.entries).toEqual(["c"]);
   });
 
   asRoot("a later one on the same place hides the earlier", async () => {
-    const mounts = [...base, { ...tmpfs("/a"), options: ["size=64k"] }, { ...tmpfs("/a"), options: ["size=128k"] }];
+    const mounts = [
+      ...base,
+      { ...tmpfs("/a"), options: ["size=64k"] },
+      { ...tmpfs("/a"), options: ["size=128k"] },
+    ];
     const report = await probeIn({ mounts });
     expect(mountAt(report, "/a")!.superOptions).toContain("size=128k");
   });
@@ -31,18 +37,30 @@ describe("mounts — runtime-spec config.md#mounts", () => {
   asRoot("a file to bind a file on is made where it is missing", async () => {
     await using bundle = await aBundle();
     writeFileSync(join(bundle.path, "resolv"), "nameserver 10.0.0.1\n");
-    bundle.config.mounts = [...base, { destination: "/etc/net/resolv.conf", type: "bind", source: "resolv", options: ["bind"] }];
+    bundle.config.mounts = [
+      ...base,
+      { destination: "/etc/net/resolv.conf", type: "bind", source: "resolv", options: ["bind"] },
+    ];
     bundle.write();
     const report = await probeIn(bundle, ["/etc/net/resolv.conf"]);
-    expect(report.paths["/etc/net/resolv.conf"]).toMatchObject({ type: "-", content: "nameserver 10.0.0.1\n" });
+    expect(report.paths["/etc/net/resolv.conf"]).toMatchObject({
+      type: "-",
+      content: "nameserver 10.0.0.1\n",
+    });
   });
 
   asRoot("a file cannot be mounted on a directory", async () => {
     await using bundle = await aBundle({}, { files: { "etc/there/": "" } });
     writeFileSync(join(bundle.path, "file"), "x");
-    bundle.config.mounts = [...base, { destination: "/etc/there", type: "bind", source: "file", options: ["bind"] }];
+    bundle.config.mounts = [
+      ...base,
+      { destination: "/etc/there", type: "bind", source: "file", options: ["bind"] },
+    ];
     bundle.write();
-    expect(await refusal(bundle)).toMatchObject({ name: "RuntError", site: { subject: "config.json: mounts[3]" } });
+    expect(await refusal(bundle)).toMatchObject({
+      name: "RuntError",
+      site: { subject: "config.json: mounts[3]" },
+    });
   });
 
   asRoot("a relative destination is read from the root", async () => {
@@ -77,7 +95,9 @@ describe("mounts — runtime-spec config.md#mounts", () => {
   });
 
   asRoot("a link that points nowhere: its target is made inside", async () => {
-    const report = await probeIn({ mounts: [...base, tmpfs("/dangling/sub")] }, [], { links: { dangling: "/made/here" } });
+    const report = await probeIn({ mounts: [...base, tmpfs("/dangling/sub")] }, [], {
+      links: { dangling: "/made/here" },
+    });
     expect(mountAt(report, "/made/here/sub")).toBeDefined();
   });
 
@@ -96,7 +116,10 @@ describe("mounts — runtime-spec config.md#mounts", () => {
           },
         },
       );
-      expect(error).toMatchObject({ name: "RuntError", site: { subject: `config.json: mounts[${rest.length}]` } });
+      expect(error).toMatchObject({
+        name: "RuntError",
+        site: { subject: `config.json: mounts[${rest.length}]` },
+      });
     });
   }
 
@@ -109,7 +132,10 @@ describe("mounts — runtime-spec config.md#mounts", () => {
   asRoot("those few may be", async () => {
     await using bundle = await aBundle();
     writeFileSync(join(bundle.path, "uptime"), "1 1\n");
-    bundle.config.mounts = [...base, { destination: "/proc/uptime", type: "bind", source: "uptime", options: ["bind"] }];
+    bundle.config.mounts = [
+      ...base,
+      { destination: "/proc/uptime", type: "bind", source: "uptime", options: ["bind"] },
+    ];
     bundle.write();
     expect((await probeIn(bundle, ["/proc/uptime"])).paths["/proc/uptime"]!.content).toBe("1 1\n");
   });
@@ -117,8 +143,18 @@ describe("mounts — runtime-spec config.md#mounts", () => {
   asRoot("mqueue and shm", async () => {
     const mounts = [
       ...base,
-      { destination: "/dev/shm", type: "tmpfs", source: "shm", options: ["nosuid", "noexec", "nodev", "mode=1777", "size=1m"] },
-      { destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: ["nosuid", "noexec", "nodev"] },
+      {
+        destination: "/dev/shm",
+        type: "tmpfs",
+        source: "shm",
+        options: ["nosuid", "noexec", "nodev", "mode=1777", "size=1m"],
+      },
+      {
+        destination: "/dev/mqueue",
+        type: "mqueue",
+        source: "mqueue",
+        options: ["nosuid", "noexec", "nodev"],
+      },
     ];
     const report = await probeIn({ mounts }, ["/dev/shm"]);
     expect(mountAt(report, "/dev/mqueue")!.fsType).toBe("mqueue");
@@ -126,14 +162,24 @@ describe("mounts — runtime-spec config.md#mounts", () => {
   });
 
   asRoot("sysfs shows the container's own network", async () => {
-    const sysfs = { destination: "/sys", type: "sysfs", source: "sysfs", options: ["nosuid", "noexec", "nodev", "ro"] };
+    const sysfs = {
+      destination: "/sys",
+      type: "sysfs",
+      source: "sysfs",
+      options: ["nosuid", "noexec", "nodev", "ro"],
+    };
     const report = await probeIn({ mounts: [...base, sysfs] }, ["/sys/class/net"]);
     expect(mountAt(report, "/sys")!.options).toContain("ro");
     expect(report.paths["/sys/class/net"]!.entries).toContain("lo");
     expect(report.paths["/sys/class/net"]!.entries).not.toContain("eth0");
   });
 
-  const cgroup = { destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: ["nosuid", "noexec", "nodev", "relatime", "ro"] };
+  const cgroup = {
+    destination: "/sys/fs/cgroup",
+    type: "cgroup",
+    source: "cgroup",
+    options: ["nosuid", "noexec", "nodev", "relatime", "ro"],
+  };
 
   asRoot("cgroup, with a namespace: the container's own cgroup as the root", async () => {
     const report = await probeIn({ mounts: [...base, cgroup] }, ["/sys/fs/cgroup/cgroup.procs"]);
@@ -146,7 +192,11 @@ describe("mounts — runtime-spec config.md#mounts", () => {
     const cgroupsPath = `/${freshName()}`;
     const procs = `/sys/fs/cgroup${cgroupsPath}/cgroup.procs`;
     const report = await probeIn(
-      { mounts: [...base, cgroup], linux: { namespaces: namespaces("mount", "pid"), cgroupsPath }, hostname: undefined },
+      {
+        mounts: [...base, cgroup],
+        linux: { namespaces: namespaces("mount", "pid"), cgroupsPath },
+        hostname: undefined,
+      },
       [procs],
     );
     expect(mountAt(report, "/sys/fs/cgroup")!.fsType).toBe("cgroup2");
@@ -155,10 +205,20 @@ describe("mounts — runtime-spec config.md#mounts", () => {
   });
 
   asRoot("a failing mount names itself, and leaves nothing behind", async () => {
-    await using bundle = await aBundle({ mounts: [...base, { destination: "/m", type: "overlay", source: "overlay", options: ["lowerdir=/none"] }] });
+    await using bundle = await aBundle({
+      mounts: [
+        ...base,
+        { destination: "/m", type: "overlay", source: "overlay", options: ["lowerdir=/none"] },
+      ],
+    });
     const error = await refusal(bundle, { id: "runt-test-failing-mount" });
-    expect(error).toMatchObject({ name: "RuntError", site: { operation: "run", subject: "config.json: mounts[3]" } });
-    expect(error.message).toMatch(/^unable to start container process: error during container init: mounts\[3\]/);
+    expect(error).toMatchObject({
+      name: "RuntError",
+      site: { operation: "run", subject: "config.json: mounts[3]" },
+    });
+    expect(error.message).toMatch(
+      /^unable to start container process: error during container init: mounts\[3\]/,
+    );
     const { stateRoot } = await import("../support/container.ts");
     expect(existsSync(join(stateRoot, "runt-test-failing-mount"))).toBe(false);
   });

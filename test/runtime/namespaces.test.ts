@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { readFileSync, readlinkSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import type { RuntError } from "../../src/errors.ts";
-import { devpts, dev, type Json, namespaces, proc, usualNamespaces } from "../support/bundle.ts";
+import { dev, devpts, namespaces, proc, usualNamespaces } from "../support/bundle.ts";
 import { aContainer, probeIn, refusal, runBundle } from "../support/container.ts";
 import { asRoot, needs, ownNamespace } from "../support/needs.ts";
 import { mountAt } from "../support/probe.ts";
@@ -22,10 +22,14 @@ const files: Record<string, string> = {
 
 /** A process that keeps a namespace for others to join. */
 async function holder(...flags: string[]): Promise<Disposable & { pid: number }> {
-  const child = spawn("unshare", [...flags, "/bin/sh", "-c", "echo ready; exec sleep 100"], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn("unshare", [...flags, "/bin/sh", "-c", "echo ready; exec sleep 100"], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   await once(child.stdout, "data");
   const { pid } = child as { pid: number };
-  const forked = flags.includes("--fork") ? Number(readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1")) : pid;
+  const forked = flags.includes("--fork")
+    ? Number(readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1"))
+    : pid;
   return {
     pid: forked,
     [Symbol.dispose]() {
@@ -62,7 +66,12 @@ describe("namespaces — runtime-spec config-linux.md#namespaces", () => {
 
   asRoot("a new network namespace: lo is there and up, and nothing else", async () => {
     const { stdout } = await runBundle({ process: { args: ["ip", "-o", "link"] } });
-    expect(stdout.trim().split("\n").filter((line) => !/(tunl|sit|gre|ip6|erspan|ip_vti|teql)/.test(line))).toHaveLength(1);
+    expect(
+      stdout
+        .trim()
+        .split("\n")
+        .filter((line) => !/(tunl|sit|gre|ip6|erspan|ip_vti|teql)/.test(line)),
+    ).toHaveLength(1);
     expect(stdout).toMatch(/lo: <LOOPBACK,UP/);
   });
 
@@ -99,7 +108,10 @@ describe("namespaces — runtime-spec config-linux.md#namespaces", () => {
   asRoot("a pid namespace with a path: the process is born in it, and is not its pid 1", async () => {
     using other = await holder("-p", "--fork", "--kill-child");
     const path = `/proc/${other.pid}/ns/pid`;
-    const report = await probeIn({ linux: { namespaces: [...namespaces("mount"), { type: "pid", path }] }, hostname: undefined });
+    const report = await probeIn({
+      linux: { namespaces: [...namespaces("mount"), { type: "pid", path }] },
+      hostname: undefined,
+    });
     expect(report.namespaces.pid).toBe(readlinkSync(path));
     expect(report.pid).toBeGreaterThan(1);
   });
@@ -144,7 +156,10 @@ describe("namespaces — runtime-spec config-linux.md#namespaces", () => {
   });
 
   asRoot("a kind named twice: InvalidArgument before anything is done", async () => {
-    const error = await refusal({ linux: { namespaces: namespaces("mount", "pid", "pid") }, hostname: undefined });
+    const error = await refusal({
+      linux: { namespaces: namespaces("mount", "pid", "pid") },
+      hostname: undefined,
+    });
     expect(error).toMatchObject({ kind: "InvalidArgument", site: { operation: "run" } });
     expect(error.message).toMatch(/linux\.namespaces/);
   });
@@ -189,7 +204,13 @@ describe("user namespaces — runtime-spec config-linux.md#user-namespace-mappin
   });
 
   asRoot("devices are bound from the host, and usable", async () => {
-    const report = await probeIn(withUserns(), ["/dev/null", "/dev/zero", "/dev/full", "/dev/urandom", "/dev/tty"]);
+    const report = await probeIn(withUserns(), [
+      "/dev/null",
+      "/dev/zero",
+      "/dev/full",
+      "/dev/urandom",
+      "/dev/tty",
+    ]);
     expect(mountAt(report, "/dev/null")).toBeDefined();
     expect(report.paths["/dev/null"]).toMatchObject({ type: "c", major: 1, minor: 3, read: 0, write: 0 });
     expect(report.paths["/dev/urandom"]).toMatchObject({ type: "c", major: 1, minor: 9, read: 0 });
@@ -199,15 +220,26 @@ describe("user namespaces — runtime-spec config-linux.md#user-namespace-mappin
     await using c = await aContainer({
       status: "created",
       files: { "host/": "" },
-      config: { ...withUserns(), mounts: [proc, dev, devpts, { destination: "/host", source: "/root", options: ["bind", "ro"] }] },
+      config: {
+        ...withUserns(),
+        mounts: [proc, dev, devpts, { destination: "/host", source: "/root", options: ["bind", "ro"] }],
+      },
     });
     expect(c.status).toBe("created");
   });
 
   asRoot("sysfs of the host's network namespace: the host's own is bound", async () => {
     const others = [...usualNamespaces.filter((type) => type !== "network"), "user"];
-    const sysfs = { destination: "/sys", type: "sysfs", source: "sysfs", options: ["nosuid", "noexec", "nodev", "ro"] };
-    const report = await probeIn({ ...withUserns({ namespaces: namespaces(...others) }), mounts: [proc, dev, devpts, sysfs] });
+    const sysfs = {
+      destination: "/sys",
+      type: "sysfs",
+      source: "sysfs",
+      options: ["nosuid", "noexec", "nodev", "ro"],
+    };
+    const report = await probeIn({
+      ...withUserns({ namespaces: namespaces(...others) }),
+      mounts: [proc, dev, devpts, sysfs],
+    });
     expect(mountAt(report, "/sys")).toMatchObject({ fsType: "sysfs" });
     expect(mountAt(report, "/sys")!.options).toContain("ro");
   });
@@ -237,7 +269,9 @@ describe("user namespaces — runtime-spec config-linux.md#user-namespace-mappin
   });
 
   asRoot("sysctl of the user namespace's own network is writable to init", async () => {
-    const report = await probeIn(withUserns({ sysctl: { "net.ipv4.ip_forward": "1" } }), ["/proc/sys/net/ipv4/ip_forward"]);
+    const report = await probeIn(withUserns({ sysctl: { "net.ipv4.ip_forward": "1" } }), [
+      "/proc/sys/net/ipv4/ip_forward",
+    ]);
     expect(report.paths["/proc/sys/net/ipv4/ip_forward"]!.content).toBe("1\n");
   });
 });
@@ -246,8 +280,13 @@ describe("time namespaces — runtime-spec config-linux.md#offset-for-time-names
   const needsTime = needs("root", "cgroup2", "time namespace");
 
   needsTime("a new one has the offsets of the config", async () => {
-    const timeOffsets = { monotonic: { secs: 172800, nanosecs: 0 }, boottime: { secs: 604800, nanosecs: 500 } };
-    const report = await probeIn({ linux: { namespaces: namespaces(...usualNamespaces, "time"), timeOffsets } });
+    const timeOffsets = {
+      monotonic: { secs: 172800, nanosecs: 0 },
+      boottime: { secs: 604800, nanosecs: 500 },
+    };
+    const report = await probeIn({
+      linux: { namespaces: namespaces(...usualNamespaces, "time"), timeOffsets },
+    });
     expect(report.namespaces.time).not.toBe(ownNamespace("time"));
     expect(report.timensOffsets.map((line) => line.split(/\s+/))).toEqual([
       ["monotonic", "172800", "0"],
@@ -259,7 +298,9 @@ describe("time namespaces — runtime-spec config-linux.md#offset-for-time-names
 
   needsTime("exec is in it too", async () => {
     const timeOffsets = { monotonic: { secs: 86400, nanosecs: 0 } };
-    await using c = await aContainer({ config: { linux: { namespaces: namespaces(...usualNamespaces, "time"), timeOffsets } } });
+    await using c = await aContainer({
+      config: { linux: { namespaces: namespaces(...usualNamespaces, "time"), timeOffsets } },
+    });
     const report = await c.probe();
     expect(report.namespaces.time).toBe(readlinkSync(`/proc/${c.pid}/ns/time`));
     expect(report.timensOffsets[0]).toMatch(/monotonic +86400/);
@@ -267,9 +308,13 @@ describe("time namespaces — runtime-spec config-linux.md#offset-for-time-names
 
   needsTime("joined by path", async () => {
     const timeOffsets = { boottime: { secs: 1000, nanosecs: 0 } };
-    await using first = await aContainer({ config: { linux: { namespaces: namespaces(...usualNamespaces, "time"), timeOffsets } } });
+    await using first = await aContainer({
+      config: { linux: { namespaces: namespaces(...usualNamespaces, "time"), timeOffsets } },
+    });
     const path = `/proc/${first.pid}/ns/time`;
-    const report = await probeIn({ linux: { namespaces: [...namespaces(...usualNamespaces), { type: "time", path }] } });
+    const report = await probeIn({
+      linux: { namespaces: [...namespaces(...usualNamespaces), { type: "time", path }] },
+    });
     expect(report.namespaces.time).toBe(readlinkSync(path));
   });
 
@@ -280,7 +325,11 @@ describe("time namespaces — runtime-spec config-linux.md#offset-for-time-names
 });
 
 describe("network devices — runtime-spec config-linux.md#network-devices", () => {
-  needs("root", "cgroup2", "program:ip")("a device moves in under its new name, with its addresses, and is up", async () => {
+  needs(
+    "root",
+    "cgroup2",
+    "program:ip",
+  )("a device moves in under its new name, with its addresses, and is up", async () => {
     execFileSync("ip", ["link", "add", "rtest0", "type", "veth", "peer", "name", "rtest1"]);
     try {
       execFileSync("ip", ["addr", "add", "10.99.0.2/24", "dev", "rtest0"]);
@@ -319,7 +368,11 @@ describe("hostname and domainname — runtime-spec config.md#hostname", () => {
 
   for (const field of ["hostname", "domainname"]) {
     test(`${field} without one: InvalidArgument`, async () => {
-      const error = await refusal({ hostname: undefined, [field]: "x", linux: { namespaces: namespaces("mount") } });
+      const error = await refusal({
+        hostname: undefined,
+        [field]: "x",
+        linux: { namespaces: namespaces("mount") },
+      });
       expect(error).toMatchObject({ kind: "InvalidArgument" });
       expect(error.message).toMatch(new RegExp(field));
     });

@@ -26,7 +26,9 @@ describe("process.args — runtime-spec config.md#process", () => {
   });
 
   asRoot("the exit status is the program's", async () => {
-    expect((await runBundle({ process: { args: ["/probe", "--exit", "37"] } })).status).toEqual({ exited: 37 });
+    expect((await runBundle({ process: { args: ["/probe", "--exit", "37"] } })).status).toEqual({
+      exited: 37,
+    });
   });
 
   asRoot("a signal's name tells of a death by one", async () => {
@@ -40,8 +42,13 @@ describe("process.args — runtime-spec config.md#process", () => {
 
   asRoot("a name that is nowhere in PATH: create fails with runc's words", async () => {
     const error = await refusal({ process: { args: ["no-such-program"], env: ["PATH=/bin:/usr/bin"] } });
-    expect(error).toMatchObject({ kind: "NotFound", site: { subject: "config.json: process.args", code: "ENOENT" } });
-    expect(error.message).toBe('unable to start container process: exec: "no-such-program": executable file not found in $PATH');
+    expect(error).toMatchObject({
+      kind: "NotFound",
+      site: { subject: "config.json: process.args", code: "ENOENT" },
+    });
+    expect(error.message).toBe(
+      'unable to start container process: exec: "no-such-program": executable file not found in $PATH',
+    );
   });
 
   asRoot("without PATH nothing is found", async () => {
@@ -63,14 +70,20 @@ describe("process.args — runtime-spec config.md#process", () => {
 
   asRoot("a directory", async () => {
     const error = await refusal({ process: { args: ["/etc"] } });
-    expect(error).toMatchObject({ kind: "InvalidArgument", site: { subject: "config.json: process.args", code: "EISDIR" } });
+    expect(error).toMatchObject({
+      kind: "InvalidArgument",
+      site: { subject: "config.json: process.args", code: "EISDIR" },
+    });
     expect(error.message).toMatch(/is a directory/);
   });
 
   asRoot("a file that is no program: start says so", async () => {
     const error = await refusal(
       { process: { args: ["/etc/garbage"] } },
-      { files: { "etc/garbage": "\0\0\0garbage" }, prepare: (b) => void execFileSync("chmod", ["755", `${b.rootfs}/etc/garbage`]) },
+      {
+        files: { "etc/garbage": "\0\0\0garbage" },
+        prepare: (b) => void execFileSync("chmod", ["755", `${b.rootfs}/etc/garbage`]),
+      },
     );
     expect(error).toMatchObject({ name: "RuntError", site: { syscall: "execve", code: "ENOEXEC" } });
     expect(error.message).toMatch(/exec format error/);
@@ -83,7 +96,9 @@ describe("process.args — runtime-spec config.md#process", () => {
 
 describe("process.env — runtime-spec config.md#process", () => {
   asRoot("is the whole environment", async () => {
-    const report = await probeIn({ process: { env: ["PATH=/bin", "HOME=/h", "EMPTY=", "WITH=a=b", "LONG WORD=x"] } });
+    const report = await probeIn({
+      process: { env: ["PATH=/bin", "HOME=/h", "EMPTY=", "WITH=a=b", "LONG WORD=x"] },
+    });
     expect(report.env).toEqual(["PATH=/bin", "HOME=/h", "EMPTY=", "WITH=a=b", "LONG WORD=x"]);
   });
 
@@ -99,13 +114,17 @@ describe("process.env — runtime-spec config.md#process", () => {
     [4711, "/"],
   ] as const) {
     asRoot(`without HOME, user ${uid} gets ${home}`, async () => {
-      const report = await probeIn({ process: { user: { uid, gid: uid } } }, [], { files: { "etc/passwd": passwd } });
+      const report = await probeIn({ process: { user: { uid, gid: uid } } }, [], {
+        files: { "etc/passwd": passwd },
+      });
       expect(report.env).toContain(`HOME=${home}`);
     });
   }
 
   asRoot("a passwd that is a link out of the rootfs is not followed", async () => {
-    const report = await probeIn({ process: { user: { uid: 0, gid: 0 } } }, [], { links: { "etc/passwd": "/../../../../../etc/passwd" } });
+    const report = await probeIn({ process: { user: { uid: 0, gid: 0 } } }, [], {
+      links: { "etc/passwd": "/../../../../../etc/passwd" },
+    });
     expect(report.env).toContain("HOME=/");
   });
 });
@@ -116,7 +135,10 @@ describe("process.cwd — runtime-spec config.md#process", () => {
   });
 
   asRoot("is made where it is missing, as root's, 0755", async () => {
-    const report = await probeIn({ process: { cwd: "/srv/app", user: { uid: 1000, gid: 1000, umask: 0o077 } } }, ["/srv/app", "/srv"]);
+    const report = await probeIn(
+      { process: { cwd: "/srv/app", user: { uid: 1000, gid: 1000, umask: 0o077 } } },
+      ["/srv/app", "/srv"],
+    );
     expect(report.cwd).toBe("/srv/app");
     expect(report.paths["/srv/app"]).toMatchObject({ type: "d", mode: 0o755, uid: 0 });
   });
@@ -128,7 +150,11 @@ describe("process.cwd — runtime-spec config.md#process", () => {
   asRoot("that only its user may enter", async () => {
     const report = await probeIn({ process: { cwd: "/home/me", user: { uid: 1000, gid: 1000 } } }, [], {
       files: { "home/me/": "" },
-      prepare: (b) => void execFileSync("sh", ["-c", `chown 1000:1000 '${b.rootfs}/home/me' && chmod 700 '${b.rootfs}/home/me'`]),
+      prepare: (b) =>
+        void execFileSync("sh", [
+          "-c",
+          `chown 1000:1000 '${b.rootfs}/home/me' && chmod 700 '${b.rootfs}/home/me'`,
+        ]),
     });
     expect(report.cwd).toBe("/home/me");
   });
@@ -137,7 +163,10 @@ describe("process.cwd — runtime-spec config.md#process", () => {
     const report = await probeIn(
       { process: { cwd: "/home/other", user: { uid: 1000, gid: 1000 } } },
       ["/home/other"],
-      { files: { "home/other/": "" }, prepare: (b) => void execFileSync("chmod", ["700", `${b.rootfs}/home/other`]) },
+      {
+        files: { "home/other/": "" },
+        prepare: (b) => void execFileSync("chmod", ["700", `${b.rootfs}/home/other`]),
+      },
     );
     expect(report.cwd).toBe("/home/other");
     expect(report.paths["/home/other"]!.read).toBe(-13);
@@ -145,14 +174,20 @@ describe("process.cwd — runtime-spec config.md#process", () => {
 
   asRoot("that is a file: refused", async () => {
     const error = await refusal({ process: { cwd: "/etc/file" } }, { files: { "etc/file": "" } });
-    expect(error).toMatchObject({ name: "RuntError", site: { subject: "config.json: process.cwd", code: "ENOTDIR" } });
+    expect(error).toMatchObject({
+      name: "RuntError",
+      site: { subject: "config.json: process.cwd", code: "ENOTDIR" },
+    });
   });
 
   asRoot("through an fd of the runtime: never outside of the container (CVE-2024-21626)", async () => {
     for (let fd = 3; fd < 16; fd++) {
-      const outcome = await probeIn({ process: { cwd: `/proc/self/fd/${fd}` } }).catch((error: Error) => error);
+      const outcome = await probeIn({ process: { cwd: `/proc/self/fd/${fd}` } }).catch(
+        (error: Error) => error,
+      );
       // One that is of the container itself may be gone to, but its path must say so.
-      if (outcome instanceof Error) expect(outcome).toMatchObject({ name: "RuntError", site: { subject: "config.json: process.cwd" } });
+      if (outcome instanceof Error)
+        expect(outcome).toMatchObject({ name: "RuntError", site: { subject: "config.json: process.cwd" } });
       else expect(outcome.cwd).toMatch(/^\//);
     }
   });
@@ -169,7 +204,9 @@ describe("process.user — runtime-spec config.md#posix-platform-user", () => {
   });
 
   asRoot("additionalGids are all groups that it has", async () => {
-    const report = await probeIn({ process: { user: { uid: 1000, gid: 1001, additionalGids: [5, 50, 500] } } });
+    const report = await probeIn({
+      process: { user: { uid: 1000, gid: 1001, additionalGids: [5, 50, 500] } },
+    });
     expect(report.groups).toEqual([5, 50, 500]);
   });
 
@@ -216,7 +253,9 @@ describe("process.rlimits — runtime-spec config.md#posix-process", () => {
   asRoot("every kind there is", async () => {
     const rlimits = all.map(([type, soft, hard]) => ({ type, soft, hard }));
     const report = await probeIn({ process: { rlimits } });
-    expect(report.rlimits).toEqual(Object.fromEntries(all.map(([type, soft, hard]) => [type, { soft, hard }])));
+    expect(report.rlimits).toEqual(
+      Object.fromEntries(all.map(([type, soft, hard]) => [type, { soft, hard }])),
+    );
   });
 
   asRoot("2^64−1 is infinity", async () => {
@@ -228,7 +267,10 @@ describe("process.rlimits — runtime-spec config.md#posix-process", () => {
           const { writeFileSync } = await import("node:fs");
           const limit = '{"type":"RLIMIT_CORE","soft":18446744073709551615,"hard":18446744073709551615}';
           bundle.config.process.rlimits = "HERE";
-          writeFileSync(`${bundle.path}/config.json`, JSON.stringify(bundle.config).replace('"HERE"', `[${limit}]`));
+          writeFileSync(
+            `${bundle.path}/config.json`,
+            JSON.stringify(bundle.config).replace('"HERE"', `[${limit}]`),
+          );
         },
       },
     );
@@ -236,13 +278,21 @@ describe("process.rlimits — runtime-spec config.md#posix-process", () => {
   });
 
   asRoot("exec has them too", async () => {
-    await using c = await aContainer({ config: { process: { rlimits: [{ type: "RLIMIT_NOFILE", soft: 70, hard: 80 }] } } });
+    await using c = await aContainer({
+      config: { process: { rlimits: [{ type: "RLIMIT_NOFILE", soft: 70, hard: 80 }] } },
+    });
     expect((await c.probe()).rlimits.RLIMIT_NOFILE).toEqual({ soft: 70, hard: 80 });
   });
 
   for (const [what, rlimits] of [
     ["an unknown kind", [{ type: "RLIMIT_NONSENSE", soft: 1, hard: 1 }]],
-    ["the same kind twice", [{ type: "RLIMIT_CORE", soft: 1, hard: 1 }, { type: "RLIMIT_CORE", soft: 2, hard: 2 }]],
+    [
+      "the same kind twice",
+      [
+        { type: "RLIMIT_CORE", soft: 1, hard: 1 },
+        { type: "RLIMIT_CORE", soft: 2, hard: 2 },
+      ],
+    ],
   ] as [string, Json][]) {
     asRoot(`${what}: InvalidArgument`, async () => {
       const error = await refusal({ process: { rlimits } });
@@ -251,16 +301,28 @@ describe("process.rlimits — runtime-spec config.md#posix-process", () => {
     });
   }
 
-  needs("root", "cgroup2", "no CAP_SYS_RESOURCE")("raising a hard limit without the right to: PermissionDenied", async () => {
-    const error = await refusal({ process: { rlimits: [{ type: "RLIMIT_NOFILE", soft: 1024, hard: 1_000_000 }] } });
+  needs(
+    "root",
+    "cgroup2",
+    "no CAP_SYS_RESOURCE",
+  )("raising a hard limit without the right to: PermissionDenied", async () => {
+    const error = await refusal({
+      process: { rlimits: [{ type: "RLIMIT_NOFILE", soft: 1024, hard: 1_000_000 }] },
+    });
     expect(error).toMatchObject({
       kind: "PermissionDenied",
       site: { subject: "config.json: process.rlimits[0]", syscall: "prlimit", code: "EPERM" },
     });
   });
 
-  needs("root", "cgroup2", "CAP_SYS_RESOURCE")("raising a hard limit with the right to", async () => {
-    const report = await probeIn({ process: { rlimits: [{ type: "RLIMIT_MEMLOCK", soft: 2 ** 40, hard: 2 ** 41 }] } });
+  needs(
+    "root",
+    "cgroup2",
+    "CAP_SYS_RESOURCE",
+  )("raising a hard limit with the right to", async () => {
+    const report = await probeIn({
+      process: { rlimits: [{ type: "RLIMIT_MEMLOCK", soft: 2 ** 40, hard: 2 ** 41 }] },
+    });
     expect(report.rlimits.RLIMIT_MEMLOCK).toEqual({ soft: 2 ** 40, hard: 2 ** 41 });
   });
 });
@@ -280,7 +342,9 @@ describe("process.noNewPrivileges, oomScoreAdj — runtime-spec config.md#linux-
 
   asRoot("without oomScoreAdj it is inherited", async () => {
     const { readFileSync } = await import("node:fs");
-    expect((await probeIn()).oomScoreAdj).toEqual([readFileSync("/proc/self/oom_score_adj", "latin1").trim()]);
+    expect((await probeIn()).oomScoreAdj).toEqual([
+      readFileSync("/proc/self/oom_score_adj", "latin1").trim(),
+    ]);
   });
 
   asRoot("in a user namespace too", async () => {
@@ -288,12 +352,23 @@ describe("process.noNewPrivileges, oomScoreAdj — runtime-spec config.md#linux-
     expect((await probeIn({ ...withUserns(), process: { oomScoreAdj: 123 } })).oomScoreAdj).toEqual(["123"]);
   });
 
-  needs("root", "cgroup2", "no CAP_SYS_RESOURCE")("lowering it without the right to: PermissionDenied", async () => {
+  needs(
+    "root",
+    "cgroup2",
+    "no CAP_SYS_RESOURCE",
+  )("lowering it without the right to: PermissionDenied", async () => {
     const error = await refusal({ process: { oomScoreAdj: -500 } });
-    expect(error).toMatchObject({ kind: "PermissionDenied", site: { subject: "config.json: process.oomScoreAdj", code: "EACCES" } });
+    expect(error).toMatchObject({
+      kind: "PermissionDenied",
+      site: { subject: "config.json: process.oomScoreAdj", code: "EACCES" },
+    });
   });
 
-  needs("root", "cgroup2", "CAP_SYS_RESOURCE")("lowering it with the right to", async () => {
+  needs(
+    "root",
+    "cgroup2",
+    "CAP_SYS_RESOURCE",
+  )("lowering it with the right to", async () => {
     expect((await probeIn({ process: { oomScoreAdj: -500 } })).oomScoreAdj).toEqual(["-500"]);
   });
 
@@ -326,27 +401,49 @@ describe("what the process does not inherit", () => {
 describe("security modules that the host has not", () => {
   needs("no apparmor")("a profile of AppArmor: refused, by that name", async () => {
     const error = await refusal({ process: { apparmorProfile: "runt-test" } });
-    expect(error).toMatchObject({ kind: expect.any(String), site: { subject: "config.json: process.apparmorProfile" } });
+    expect(error).toMatchObject({
+      kind: expect.any(String),
+      site: { subject: "config.json: process.apparmorProfile" },
+    });
     expect(error.message).toMatch(/apparmor/i);
   });
 
-  needs("no apparmor", "root", "cgroup2")('the profile "unconfined" asks for nothing', async () => {
+  needs(
+    "no apparmor",
+    "root",
+    "cgroup2",
+  )('the profile "unconfined" asks for nothing', async () => {
     expect((await probeIn({ process: { apparmorProfile: "unconfined" } })).pid).toBe(1);
   });
 
   needs("no selinux")("a label of SELinux: refused, by that name", async () => {
     const error = await refusal({ process: { selinuxLabel: "system_u:system_r:container_t:s0" } });
     expect(error).toMatchObject({ site: { subject: "config.json: process.selinuxLabel" } });
-    expect(error.message).toMatch(/selinux label is specified in config, but selinux is disabled or not supported/);
+    expect(error.message).toMatch(
+      /selinux label is specified in config, but selinux is disabled or not supported/,
+    );
   });
 
-  needs("root", "cgroup2", "apparmor")("with AppArmor, a profile that is not loaded: refused", async () => {
+  needs(
+    "root",
+    "cgroup2",
+    "apparmor",
+  )("with AppArmor, a profile that is not loaded: refused", async () => {
     const error = await refusal({ process: { apparmorProfile: "runt-test-no-such-profile" } });
-    expect(error).toMatchObject({ name: "RuntError", site: { subject: "config.json: process.apparmorProfile", code: "ENOENT" } });
+    expect(error).toMatchObject({
+      name: "RuntError",
+      site: { subject: "config.json: process.apparmorProfile", code: "ENOENT" },
+    });
   });
 
-  needs("root", "cgroup2", "apparmor", "program:apparmor_parser")("with AppArmor, the process is confined by its profile", async () => {
-    const profile = "profile runt-test-profile flags=(attach_disconnected) { file, capability, mount, signal, ptrace, deny /tmp/denied w, }";
+  needs(
+    "root",
+    "cgroup2",
+    "apparmor",
+    "program:apparmor_parser",
+  )("with AppArmor, the process is confined by its profile", async () => {
+    const profile =
+      "profile runt-test-profile flags=(attach_disconnected) { file, capability, mount, signal, ptrace, deny /tmp/denied w, }";
     execFileSync("apparmor_parser", ["-r"], { input: profile });
     try {
       const report = await probeIn({ process: { apparmorProfile: "runt-test-profile" } });
@@ -356,4 +453,3 @@ describe("security modules that the host has not", () => {
     }
   });
 });
-

@@ -13,7 +13,16 @@ const EROFS = -30;
 describe("root — runtime-spec config.md#root", () => {
   asRoot("the rootfs is all that there is", async () => {
     const report = await probeIn({}, ["/", "/root", "/bin/busybox"]);
-    expect([...report.paths["/"]!.entries!].sort()).toEqual(["bin", "dev", "etc", "probe", "proc", "run", "sys", "tmp"]);
+    expect([...report.paths["/"]!.entries!].sort()).toEqual([
+      "bin",
+      "dev",
+      "etc",
+      "probe",
+      "proc",
+      "run",
+      "sys",
+      "tmp",
+    ]);
     expect(report.paths["/root"]!.error).toBe(2);
   });
 
@@ -48,18 +57,27 @@ describe("root — runtime-spec config.md#root", () => {
     bundle.config.root.path = "linked";
     bundle.write();
     const error = await refusal(bundle);
-    expect(error).toMatchObject({ kind: "InvalidArgument", site: { subject: "config.json: root.path", path: join(bundle.path, "linked") } });
+    expect(error).toMatchObject({
+      kind: "InvalidArgument",
+      site: { subject: "config.json: root.path", path: join(bundle.path, "linked") },
+    });
     expect(error.message).toMatch(/symbolic link/);
   });
 
   asRoot("a path that is not there: NotFound", async () => {
-    expect(await refusal({ root: { path: "nowhere" } })).toMatchObject({ kind: "NotFound", site: { code: "ENOENT" } });
+    expect(await refusal({ root: { path: "nowhere" } })).toMatchObject({
+      kind: "NotFound",
+      site: { code: "ENOENT" },
+    });
   });
 
   asRoot("a file: InvalidArgument", async () => {
     await using bundle = await aBundle({ root: { path: "file" } });
     writeFileSync(join(bundle.path, "file"), "");
-    expect(await refusal(bundle)).toMatchObject({ kind: "InvalidArgument", site: { subject: "config.json: root.path" } });
+    expect(await refusal(bundle)).toMatchObject({
+      kind: "InvalidArgument",
+      site: { subject: "config.json: root.path" },
+    });
   });
 
   asRoot("a mount point works as the root, with what is mounted below it", async () => {
@@ -140,8 +158,13 @@ describe("linux.rootfsPropagation — runtime-spec config-linux.md#rootfs-mount-
     try {
       mkdirSync(join(source, "sub"));
       execFileSync("mount", ["--make-shared", source]);
-      const capabilities = Object.fromEntries(["bounding", "effective", "permitted"].map((set) => [set, ["CAP_SYS_ADMIN"]]));
-      Object.assign(bundle.config.process, { args: ["sh", "-c", "mount -t tmpfs back /m/sub && sleep 100"], capabilities });
+      const capabilities = Object.fromEntries(
+        ["bounding", "effective", "permitted"].map((set) => [set, ["CAP_SYS_ADMIN"]]),
+      );
+      Object.assign(bundle.config.process, {
+        args: ["sh", "-c", "mount -t tmpfs back /m/sub && sleep 100"],
+        capabilities,
+      });
       bundle.config.linux.rootfsPropagation = "shared";
       bundle.config.mounts.push({ destination: "/m", type: "bind", source, options: ["rbind", "rshared"] });
       bundle.write();
@@ -161,19 +184,27 @@ describe("linux.rootfsPropagation — runtime-spec config-linux.md#rootfs-mount-
 
 describe("linux.maskedPaths — runtime-spec config-linux.md#masked-paths", () => {
   asRoot("a file reads as empty and cannot be written", async () => {
-    const report = await probeIn({ linux: { maskedPaths: ["/etc/secret", "/proc/kcore"] } }, ["/etc/secret"], {
-      files: { "etc/secret": "hidden" },
-    });
+    const report = await probeIn(
+      { linux: { maskedPaths: ["/etc/secret", "/proc/kcore"] } },
+      ["/etc/secret"],
+      {
+        files: { "etc/secret": "hidden" },
+      },
+    );
     expect(report.paths["/etc/secret"]).toMatchObject({ type: "c", major: 1, minor: 3 });
   });
 
   asRoot("a directory is empty and read-only", async () => {
-    const report = await probeIn({ linux: { maskedPaths: ["/secrets"] } }, ["/secrets"], { files: { "secrets/one": "hidden" } });
+    const report = await probeIn({ linux: { maskedPaths: ["/secrets"] } }, ["/secrets"], {
+      files: { "secrets/one": "hidden" },
+    });
     expect(report.paths["/secrets"]).toMatchObject({ type: "d", entries: [], write: EROFS });
   });
 
   asRoot("several directories are covered by one empty file system", async () => {
-    const report = await probeIn({ linux: { maskedPaths: ["/a", "/b"] } }, ["/a", "/b"], { files: { "a/x": "", "b/x": "" } });
+    const report = await probeIn({ linux: { maskedPaths: ["/a", "/b"] } }, ["/a", "/b"], {
+      files: { "a/x": "", "b/x": "" },
+    });
     expect(report.paths["/a"]!.device).toBe(report.paths["/b"]!.device);
   });
 
@@ -189,9 +220,13 @@ describe("linux.maskedPaths — runtime-spec config-linux.md#masked-paths", () =
 
 describe("linux.readonlyPaths — runtime-spec config-linux.md#readonly-paths", () => {
   asRoot("files, directories and parts of /proc cannot be written", async () => {
-    const report = await probeIn({ linux: { readonlyPaths: ["/etc", "/file", "/proc/sys"] } }, ["/etc", "/file", "/proc/sys/kernel/hostname", "/tmp"], {
-      files: { file: "content" },
-    });
+    const report = await probeIn(
+      { linux: { readonlyPaths: ["/etc", "/file", "/proc/sys"] } },
+      ["/etc", "/file", "/proc/sys/kernel/hostname", "/tmp"],
+      {
+        files: { file: "content" },
+      },
+    );
     expect(report.paths["/etc"]!.write).toBe(EROFS);
     expect(report.paths["/file"]).toMatchObject({ content: "content", write: EROFS });
     expect(report.paths["/proc/sys/kernel/hostname"]!.write).toBe(EROFS);
@@ -200,7 +235,9 @@ describe("linux.readonlyPaths — runtime-spec config-linux.md#readonly-paths", 
 
   asRoot("keep the flags that they had", async () => {
     const report = await probeIn({ linux: { readonlyPaths: ["/proc/sys"] } });
-    expect(mountAt(report, "/proc/sys")!.options).toEqual(expect.arrayContaining(["ro", "nosuid", "nodev", "noexec"]));
+    expect(mountAt(report, "/proc/sys")!.options).toEqual(
+      expect.arrayContaining(["ro", "nosuid", "nodev", "noexec"]),
+    );
   });
 
   asRoot("one that is not there is passed over", async () => {
@@ -208,9 +245,13 @@ describe("linux.readonlyPaths — runtime-spec config-linux.md#readonly-paths", 
   });
 
   asRoot("a path that is masked too stays masked", async () => {
-    const report = await probeIn({ linux: { readonlyPaths: ["/etc"], maskedPaths: ["/etc/secret"] } }, ["/etc/secret"], {
-      files: { "etc/secret": "hidden" },
-    });
+    const report = await probeIn(
+      { linux: { readonlyPaths: ["/etc"], maskedPaths: ["/etc/secret"] } },
+      ["/etc/secret"],
+      {
+        files: { "etc/secret": "hidden" },
+      },
+    );
     expect(report.paths["/etc/secret"]).toMatchObject({ type: "c", major: 1, minor: 3 });
   });
 });
@@ -218,13 +259,24 @@ describe("linux.readonlyPaths — runtime-spec config-linux.md#readonly-paths", 
 describe("--no-pivot — runc-create(8)", () => {
   asRoot("the root is moved instead; the container sees the same", async () => {
     const report = await probeIn({}, ["/"], { options: { noPivot: true } });
-    expect([...report.paths["/"]!.entries!].sort()).toEqual(["bin", "dev", "etc", "probe", "proc", "run", "sys", "tmp"]);
+    expect([...report.paths["/"]!.entries!].sort()).toEqual([
+      "bin",
+      "dev",
+      "etc",
+      "probe",
+      "proc",
+      "run",
+      "sys",
+      "tmp",
+    ]);
     expect(report.cwd).toBe("/");
   });
 
   asRoot("no full procfs or sysfs of the host stays behind it", async () => {
     const report = await probeIn({}, [], { options: { noPivot: true } });
-    expect(report.mounts.filter((mount) => mount.fsType === "proc").map((mount) => mount.mountPoint)).toEqual(["/proc"]);
+    expect(report.mounts.filter((mount) => mount.fsType === "proc").map((mount) => mount.mountPoint)).toEqual(
+      ["/proc"],
+    );
     expect(report.mounts.filter((mount) => mount.fsType === "sysfs")).toEqual([]);
   });
 

@@ -18,9 +18,14 @@ describe("process.scheduler — runtime-spec config.md#linux-process", () => {
 
   for (const policy of ["SCHED_FIFO", "SCHED_RR"] as const) {
     asRoot(`${policy} with a priority`, async (context) => {
-      const outcome = await probeIn({ process: { scheduler: { policy, priority: 3 } } }).catch((error: unknown) => error);
+      const outcome = await probeIn({ process: { scheduler: { policy, priority: 3 } } }).catch(
+        (error: unknown) => error,
+      );
       // A kernel with RT_GROUP_SCHED gives a new cgroup no real-time at all.
-      context.skip(outcome instanceof Error && /EPERM|not permitted/.test(outcome.message), "needs real-time scheduling in cgroups");
+      context.skip(
+        outcome instanceof Error && /EPERM|not permitted/.test(outcome.message),
+        "needs real-time scheduling in cgroups",
+      );
       expect(outcome).toMatchObject({ scheduler: { policy: policies[policy], priority: 3 } });
     });
   }
@@ -31,7 +36,9 @@ describe("process.scheduler — runtime-spec config.md#linux-process", () => {
   });
 
   asRoot("exec has it too", async () => {
-    await using c = await aContainer({ config: { process: { scheduler: { policy: "SCHED_BATCH", nice: 5 } } } });
+    await using c = await aContainer({
+      config: { process: { scheduler: { policy: "SCHED_BATCH", nice: 5 } } },
+    });
     expect((await c.probe()).scheduler).toMatchObject({ policy: 3, nice: 5 });
   });
 
@@ -42,8 +49,13 @@ describe("process.scheduler — runtime-spec config.md#linux-process", () => {
   });
 
   asRoot("what the kernel does not take: an error that names it", async () => {
-    const error = await refusal({ process: { scheduler: { policy: "SCHED_DEADLINE", runtime: 10, deadline: 5, period: 1 } } });
-    expect(error).toMatchObject({ name: "RuntError", site: { subject: expect.stringMatching(/process\.scheduler/) } });
+    const error = await refusal({
+      process: { scheduler: { policy: "SCHED_DEADLINE", runtime: 10, deadline: 5, period: 1 } },
+    });
+    expect(error).toMatchObject({
+      name: "RuntError",
+      site: { subject: expect.stringMatching(/process\.scheduler/) },
+    });
   });
 });
 
@@ -60,8 +72,12 @@ describe("process.ioPriority — runtime-spec config.md#linux-process", () => {
   }
 
   asRoot("a class that does not exist, a priority above 7: InvalidArgument", async () => {
-    expect(await refusal({ process: { ioPriority: { class: "IOPRIO_CLASS_X", priority: 1 } } })).toMatchObject({ kind: "InvalidArgument" });
-    expect(await refusal({ process: { ioPriority: { class: "IOPRIO_CLASS_BE", priority: 8 } } })).toMatchObject({ kind: "InvalidArgument" });
+    expect(
+      await refusal({ process: { ioPriority: { class: "IOPRIO_CLASS_X", priority: 1 } } }),
+    ).toMatchObject({ kind: "InvalidArgument" });
+    expect(
+      await refusal({ process: { ioPriority: { class: "IOPRIO_CLASS_BE", priority: 8 } } }),
+    ).toMatchObject({ kind: "InvalidArgument" });
   });
 });
 
@@ -69,7 +85,9 @@ describe("process.execCPUAffinity — runtime-spec config.md#linux-process", () 
   const several = needs("root", "cgroup2", "two CPUs");
 
   several("final is where a process of exec runs; init is not concerned", async () => {
-    await using c = await aContainer({ config: { process: { execCPUAffinity: { initial: "0-1", final: "1" } } } });
+    await using c = await aContainer({
+      config: { process: { execCPUAffinity: { initial: "0-1", final: "1" } } },
+    });
     expect((await c.probe()).cpus).toEqual([1]);
     expect(c.proc("status")).toMatch(/^Cpus_allowed_list:\t0-\d+$/m);
   });
@@ -98,12 +116,16 @@ describe("linux.memoryPolicy — runtime-spec config-linux.md#memory-policy", ()
   }
 
   numa("flags go with the mode", async () => {
-    const report = await probeIn({ linux: { memoryPolicy: { mode: "MPOL_BIND", nodes: "0", flags: ["MPOL_F_STATIC_NODES"] } } });
+    const report = await probeIn({
+      linux: { memoryPolicy: { mode: "MPOL_BIND", nodes: "0", flags: ["MPOL_F_STATIC_NODES"] } },
+    });
     expect(report.mempolicy!.mode).toBe(2 | (1 << 15));
   });
 
   asRoot("a mode that does not exist: InvalidArgument", async () => {
-    expect(await refusal({ linux: { memoryPolicy: { mode: "MPOL_NONSENSE", nodes: "0" } } })).toMatchObject({ kind: "InvalidArgument" });
+    expect(await refusal({ linux: { memoryPolicy: { mode: "MPOL_NONSENSE", nodes: "0" } } })).toMatchObject({
+      kind: "InvalidArgument",
+    });
   });
 });
 
@@ -119,7 +141,9 @@ describe("linux.personality — runtime-spec config-linux.md#personality", () =>
   });
 
   asRoot("another: InvalidArgument", async () => {
-    expect(await refusal({ linux: { personality: { domain: "BSD" } } })).toMatchObject({ kind: "InvalidArgument" });
+    expect(await refusal({ linux: { personality: { domain: "BSD" } } })).toMatchObject({
+      kind: "InvalidArgument",
+    });
   });
 });
 
@@ -149,9 +173,10 @@ describe("linux.sysctl — runtime-spec config-linux.md#sysctl", () => {
   });
 
   asRoot("is written although /proc/sys is read-only later", async () => {
-    const report = await probeIn({ linux: { sysctl: { "net.ipv4.ip_forward": "1" }, readonlyPaths: ["/proc/sys"] } }, [
-      "/proc/sys/net/ipv4/ip_forward",
-    ]);
+    const report = await probeIn(
+      { linux: { sysctl: { "net.ipv4.ip_forward": "1" }, readonlyPaths: ["/proc/sys"] } },
+      ["/proc/sys/net/ipv4/ip_forward"],
+    );
     expect(report.paths["/proc/sys/net/ipv4/ip_forward"]).toMatchObject({ content: "1\n", write: -30 });
   });
 
@@ -164,7 +189,10 @@ describe("linux.sysctl — runtime-spec config-linux.md#sysctl", () => {
     asRoot(`${key} without a ${without} namespace of its own: InvalidArgument`, async () => {
       const { namespaces, usualNamespaces } = await import("../support/bundle.ts");
       const others = usualNamespaces.filter((type) => type !== without);
-      const error = await refusal({ hostname: undefined, linux: { namespaces: namespaces(...others), sysctl: { [key]: "1" } } });
+      const error = await refusal({
+        hostname: undefined,
+        linux: { namespaces: namespaces(...others), sysctl: { [key]: "1" } },
+      });
       expect(error).toMatchObject({ kind: "InvalidArgument" });
       expect(error.message).toMatch(/sysctl/);
     });

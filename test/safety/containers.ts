@@ -2,12 +2,12 @@
 import { type SpawnSyncReturns, spawnSync } from "node:child_process";
 import {
   chmodSync,
+  closeSync,
   copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   openSync,
-  closeSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -16,7 +16,13 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { CreateOptions, ExecOptions, ExitStatus, RunOptions, RuntimeContext } from "../../src/runtime/api.ts";
+import type {
+  CreateOptions,
+  ExecOptions,
+  ExitStatus,
+  RunOptions,
+  RuntimeContext,
+} from "../../src/runtime/api.ts";
 import { hierarchy } from "../../src/runtime/cgroup/hierarchy.ts";
 import * as runtime from "../../src/runtime/index.ts";
 
@@ -32,7 +38,12 @@ const namespaces = ["pid", "mount", "ipc", "uts", "network", "cgroup"].map((type
 export const usualMounts: readonly Json[] = [
   { destination: "/proc", type: "proc", source: "proc" },
   { destination: "/dev", type: "tmpfs", source: "tmpfs", options: ["nosuid", "mode=755", "size=1m"] },
-  { destination: "/dev/pts", type: "devpts", source: "devpts", options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"] },
+  {
+    destination: "/dev/pts",
+    type: "devpts",
+    source: "devpts",
+    options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"],
+  },
 ];
 
 let count = 0;
@@ -51,12 +62,27 @@ export class Sandbox implements AsyncDisposable {
 
   constructor(options: { root?: string } = {}) {
     this.root = options.root ?? join(this.directory, "state");
-    for (const path of ["bin", "etc", "tmp", "proc", "dev", "sys"]) mkdirSync(join(this.rootfs, path), { recursive: true });
+    for (const path of ["bin", "etc", "tmp", "proc", "dev", "sys"])
+      mkdirSync(join(this.rootfs, path), { recursive: true });
     // A user of a user namespace goes through it too.
     chmodSync(this.directory, 0o755);
     mkdirSync(this.outside);
     copyFileSync("/bin/busybox", join(this.rootfs, "bin/busybox"));
-    for (const name of ["sh", "cat", "ls", "sleep", "true", "mount", "id", "readlink", "stat", "echo", "grep", "test", "kill"]) {
+    for (const name of [
+      "sh",
+      "cat",
+      "ls",
+      "sleep",
+      "true",
+      "mount",
+      "id",
+      "readlink",
+      "stat",
+      "echo",
+      "grep",
+      "test",
+      "kill",
+    ]) {
       symlinkSync("busybox", join(this.rootfs, "bin", name));
     }
     this.context = {
@@ -111,11 +137,15 @@ export class Sandbox implements AsyncDisposable {
     const id = this.id();
     const input = openSync("/dev/null", "r+");
     try {
-      await runtime.create(this.context, id, { bundle: this.bundle, stdio: [input, input, input], ...options });
+      await runtime.create(this.context, id, {
+        bundle: this.bundle,
+        stdio: [input, input, input],
+        ...options,
+      });
     } finally {
       closeSync(input);
     }
-    return { id, pid: runtime.state(this.context, id).pid };
+    return { id, pid: runtime.state(this.context, id).pid! };
   }
 
   /** One that runs `sleep`. */
@@ -181,7 +211,9 @@ export interface Footprint {
 export function footprint(sandbox: Sandbox): Footprint {
   const mountInfo = readFileSync("/proc/self/mountinfo", "utf8").split("\n");
   return {
-    mounts: mountInfo.filter((line) => line.includes(sandbox.directory) && !line.includes(` ${sandbox.root} `)),
+    mounts: mountInfo.filter(
+      (line) => line.includes(sandbox.directory) && !line.includes(` ${sandbox.root} `),
+    ),
     cgroups: cgroupsOf(`safety-${process.pid}-`),
     processes: processesOf(sandbox),
     state: existsSync(sandbox.root) ? readdirSync(sandbox.root) : [],
@@ -214,14 +246,20 @@ export function processesOf(sandbox: Sandbox): string[] {
     if (stat === "" || /\) [ZX] /.test(stat)) continue;
     const cgroup = read("cgroup");
     const mounts = read("mountinfo");
-    const ours = cgroup.includes(`/safety-${process.pid}-`) || (!mounts.includes(" / / ") && mounts.includes(sandbox.bundle));
+    const ours =
+      cgroup.includes(`/safety-${process.pid}-`) ||
+      (!mounts.includes(" / / ") && mounts.includes(sandbox.bundle));
     if (ours) found.push(`${pid} ${read("cmdline").replaceAll("\0", " ")}`);
   }
   return found;
 }
 
 /** Waits until `check` gives something, for as long as `patienceMs`. */
-export async function until<T>(check: () => T | undefined | false, what: string, patienceMs = 5000): Promise<T> {
+export async function until<T>(
+  check: () => T | undefined | false,
+  what: string,
+  patienceMs = 5000,
+): Promise<T> {
   const end = Date.now() + patienceMs;
   for (;;) {
     const value = check();

@@ -65,11 +65,23 @@ const O_ACCMODE = 3;
 // Everything in the file system that JavaScript changes.
 type Calls = Record<string, (...args: unknown[]) => unknown>;
 const calls = fs as unknown as Calls;
-for (const name of ["mkdirSync", "writeFileSync", "renameSync", "rmSync", "rmdirSync", "openSync", "writeSync"]) {
+for (const name of [
+  "mkdirSync",
+  "writeFileSync",
+  "renameSync",
+  "rmSync",
+  "rmdirSync",
+  "openSync",
+  "writeSync",
+]) {
   const original = calls[name]!;
   calls[name] = (...args) => {
     const result = original.apply(fs, args);
-    const reads = name === "openSync" && !(typeof args[1] === "string" ? /[wa+]/.test(args[1]) : Number(args[1] ?? 0) & (O_ACCMODE | fs.constants.O_CREAT));
+    const reads =
+      name === "openSync" &&
+      !(typeof args[1] === "string"
+        ? /[wa+]/.test(args[1])
+        : Number(args[1] ?? 0) & (O_ACCMODE | fs.constants.O_CREAT));
     if (!reads) point(name);
     return result;
   };
@@ -104,7 +116,10 @@ Conversation.prototype.go = function () {
 const null_ = fs.openSync("/dev/null", "r+");
 armed = true;
 try {
-  await runtime.create({ ...order.context, log: () => {} }, order.id, { ...order.options, stdio: [null_, null_, null_] });
+  await runtime.create({ ...order.context, log: () => {} }, order.id, {
+    ...order.options,
+    stdio: [null_, null_, null_],
+  });
   armed = false;
   writeSync(1, "created\n");
 } catch (error) {

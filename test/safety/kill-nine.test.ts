@@ -28,9 +28,19 @@ async function createStruck(
 ): Promise<Outcome> {
   const id = sandbox.id();
   const { root, cgroupManager, rootless } = sandbox.context;
-  const order = { context: { root, cgroupManager, rootless }, id, options: { bundle: sandbox.bundle }, victim, signal, at };
+  const order = {
+    context: { root, cgroupManager, rootless },
+    id,
+    options: { bundle: sandbox.bundle },
+    victim,
+    signal,
+    at,
+  };
   // Of a process group of its own, as a shell's job is. Its stderr is the container's too.
-  const child = spawn(process.execPath, [program, JSON.stringify(order)], { stdio: [null_, "pipe", null_], detached: true });
+  const child = spawn(process.execPath, [program, JSON.stringify(order)], {
+    stdio: [null_, "pipe", null_],
+    detached: true,
+  });
   let text = "";
   child.stdout!.on("data", (bytes: Buffer) => {
     text += bytes;
@@ -44,7 +54,12 @@ async function createStruck(
   return {
     id,
     points: points.map((line) => line.split(" ")[1]!),
-    pids: new Set(points.flatMap((line) => line.split(" ").slice(2)).filter(Boolean).map(Number)),
+    pids: new Set(
+      points
+        .flatMap((line) => line.split(" ").slice(2))
+        .filter(Boolean)
+        .map(Number),
+    ),
     end: lines.find((line) => !/^\d/.test(line)),
   };
 }
@@ -123,7 +138,9 @@ async function strikeEverywhere(
         await check(sandbox, outcome);
         await until(() => ![...outcome.pids].some(isOurs), "shim and init are gone");
       } catch (error) {
-        throw new Error(`${victim} struck at ${n}, ${whole.points[n]}: ${(error as Error).message}`, { cause: error });
+        throw new Error(`${victim} struck at ${n}, ${whole.points[n]}: ${(error as Error).message}`, {
+          cause: error,
+        });
       }
     }
   };
@@ -143,7 +160,9 @@ describe.skipIf(missing)("create, with somebody killed in the midst of it", () =
     for (const victim of ["self", "group"]) {
       // The group makes no difference to what is left, only to who is struck; once is enough.
       if (victim === "group" && name !== "the usual container") continue;
-      test(`kill -9 of the runtime (${victim}) at every step, ${name}: delete --force leaves nothing`, { timeout: 120_000 }, async () => {
+      test(`kill -9 of the runtime (${victim}) at every step, ${name}: delete --force leaves nothing`, {
+        timeout: 120_000,
+      }, async () => {
         await strikeEverywhere(victim, change, async (sandbox, { id, end }) => {
           expect(end).toBeUndefined();
           await runtime.deleteContainer(sandbox.context, id, { force: true });
@@ -152,7 +171,9 @@ describe.skipIf(missing)("create, with somebody killed in the midst of it", () =
       });
     }
     for (const victim of ["shim", "init"]) {
-      test(`kill -9 of ${victim} at every step, ${name}: an error and nothing left, or a container that has stopped`, { timeout: 120_000 }, async () => {
+      test(`kill -9 of ${victim} at every step, ${name}: an error and nothing left, or a container that has stopped`, {
+        timeout: 120_000,
+      }, async () => {
         await strikeEverywhere(victim, change, async (sandbox, { id, end }) => {
           if (end?.startsWith("failed")) expect(of(sandbox, id)).toEqual(gone);
           else expect(end).toBe("created");

@@ -1,5 +1,16 @@
 /** Bundles for tests: a small valid config.json with changes, a rootfs with busybox and the probe, gone afterwards. */
-import { chmodSync, copyFileSync, existsSync, linkSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { readMountInfo } from "../../src/linux/mountinfo.ts";
@@ -37,7 +48,12 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-export const proc = { destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"] };
+export const proc = {
+  destination: "/proc",
+  type: "proc",
+  source: "proc",
+  options: ["nosuid", "noexec", "nodev"],
+};
 export const dev = {
   destination: "/dev",
   type: "tmpfs",
@@ -104,7 +120,8 @@ export async function aBundle(changes: Json = {}, options: BundleOptions = {}): 
   chmodSync(directory, 0o755);
   const path = join(directory, "bundle");
   const rootfs = join(path, "rootfs");
-  for (const name of ["bin", "dev", "etc", "proc", "sys", "tmp", "run"]) mkdirSync(join(rootfs, name), { recursive: true });
+  for (const name of ["bin", "dev", "etc", "proc", "sys", "tmp", "run"])
+    mkdirSync(join(rootfs, name), { recursive: true });
   chmodSync(join(rootfs, "tmp"), 0o1777);
   place(cached("busybox", "/bin/busybox"), join(rootfs, "bin/busybox"));
   place(cached("probe", probePath()), join(rootfs, "probe"));
@@ -137,7 +154,8 @@ export async function aBundle(changes: Json = {}, options: BundleOptions = {}): 
 /** Removes a directory of ours, but never what may still be mounted in it. */
 export function removeTree(directory: string): void {
   const mounted = readMountInfo().filter((mount) => mount.mountPoint.startsWith(`${directory}/`));
-  if (mounted.length > 0) throw new Error(`still mounted: ${mounted.map((mount) => mount.mountPoint).join(", ")}`);
+  if (mounted.length > 0)
+    throw new Error(`still mounted: ${mounted.map((mount) => mount.mountPoint).join(", ")}`);
   rmSync(directory, { recursive: true, force: true });
 }
 

@@ -3,7 +3,13 @@ import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { CreateOptions, ExecOptions, ExitStatus, RunOptions, RuntimeContext } from "../../src/runtime/api.ts";
+import type {
+  CreateOptions,
+  ExecOptions,
+  ExitStatus,
+  RunOptions,
+  RuntimeContext,
+} from "../../src/runtime/api.ts";
 import * as runtime from "../../src/runtime/index.ts";
 import { aBundle, type Bundle, type BundleOptions, freshName, type Json, testPrefix } from "./bundle.ts";
 import { parseReport, type Report } from "./probe.ts";
@@ -161,9 +167,9 @@ export class Container implements AsyncDisposable {
     return this.state().status;
   }
 
-  /** Of init, on the host. */
+  /** Of init, on the host; 0 where it has ended. */
   get pid(): number {
-    return this.state().pid;
+    return this.state().pid ?? 0;
   }
 
   /** A file of /proc/PID of init. */
@@ -190,7 +196,10 @@ export class Container implements AsyncDisposable {
 
   /** Numbers of the signals that `/probe --signals` got. */
   signalsSeen(): number[] {
-    return this.stdout.split("\n").filter((line) => /^\d+$/.test(line)).map(Number);
+    return this.stdout
+      .split("\n")
+      .filter((line) => /^\d+$/.test(line))
+      .map(Number);
   }
 
   async becomes(status: string): Promise<void> {
@@ -201,7 +210,10 @@ export class Container implements AsyncDisposable {
   async exec(args: readonly string[], options: Partial<ExecOptions> = {}): Promise<Outcome> {
     using stdio = new Stdio(this.bundle.directory);
     const log: string[] = [];
-    const context = { ...this.context, log: (level: string, message: string) => void log.push(`${level}: ${message}`) };
+    const context = {
+      ...this.context,
+      log: (level: string, message: string) => void log.push(`${level}: ${message}`),
+    };
     const status = await runtime.exec(context, this.id, { args, stdio: stdio.fds, ...options });
     return { status, stdout: stdio.stdout, stderr: stdio.stderr, log };
   }
@@ -231,9 +243,19 @@ export async function aContainer(settings: ContainerSettings = {}): Promise<Cont
   }
   const log: string[] = [];
   const context = aContext(log, settings.context);
-  const container = new Container(settings.id ?? freshName(), bundle, context, log, settings.bundle === undefined);
+  const container = new Container(
+    settings.id ?? freshName(),
+    bundle,
+    context,
+    log,
+    settings.bundle === undefined,
+  );
   try {
-    await runtime.create(context, container.id, { bundle: bundle.path, stdio: container.fds, ...settings.options });
+    await runtime.create(context, container.id, {
+      bundle: bundle.path,
+      stdio: container.fds,
+      ...settings.options,
+    });
     const { status = "running" } = settings;
     if (status === "created") return container;
     await container.start();

@@ -1,6 +1,7 @@
 /** Runs around every test file: one that leaves something behind fails. */
-import { afterAll, beforeAll, expect } from "vitest";
+
 import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, expect } from "vitest";
 import { leaksSince, type Snapshot, snapshot } from "./leaks.ts";
 
 let before: Snapshot | undefined;

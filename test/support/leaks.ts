@@ -16,7 +16,13 @@ export interface Snapshot {
 
 /** The machine as it is now, as far as this test process can have changed it. */
 export function snapshot(): Snapshot {
-  return { mounts: mounts(), cgroups: cgroups(), processes: processes(), networks: networks(), files: openFiles() };
+  return {
+    mounts: mounts(),
+    cgroups: cgroups(),
+    processes: processes(),
+    networks: networks(),
+    files: openFiles(),
+  };
 }
 
 /** What is in `after` and was not in `before`, one line each; state directories too. */
@@ -67,12 +73,13 @@ function processes(): string[] {
 
 /** Named network namespaces, and links in our own. */
 function networks(): string[] {
-  const names = (path: string): string[] => (existsSync(path) ? readdirSync(path).map((name) => `${path}/${name}`) : []);
+  const names = (path: string): string[] =>
+    existsSync(path) ? readdirSync(path).map((name) => `${path}/${name}`) : [];
   return [...names("/run/netns"), ...names("/sys/class/net")];
 }
 
-/** Fds that the runtime keeps for the life of its process, one of each. */
-const kept = /^(\/memfd:runt-shim|\/sys\/fs\/cgroup[^ ]*$|anon_inode:bpf-prog)/;
+/** Fds that the runtime keeps for the life of its process, one of each; of device programs one for each policy. */
+const kept = /^(\/memfd:runt-shim|\/sys\/fs\/cgroup[^ ]*$)/;
 
 /** Our own fds, numbered by target, without those that Node and the test runner open and close as they please. */
 function openFiles(): string[] {
@@ -80,7 +87,12 @@ function openFiles(): string[] {
   for (const fd of readdirSync("/proc/self/fd")) {
     try {
       const target = readlinkSync(`/proc/self/fd/${fd}`);
-      if (/^(anon_inode:\[(event|io_uring)|pipe:|socket:|\/proc\/|.*node_modules|.*\.(ts|js|node|so)$)/.test(target)) continue;
+      if (
+        /^(anon_inode:(bpf-prog|\[(event|io_uring))|pipe:|socket:|\/proc\/|.*node_modules|.*\.(ts|js|node|so)$)/.test(
+          target,
+        )
+      )
+        continue;
       count.set(target, (count.get(target) ?? 0) + 1);
     } catch {} // the one that lists them
   }

@@ -5,7 +5,11 @@ import { release } from "node:os";
 import { type TestContext, test } from "vitest";
 import { hierarchy } from "../../src/runtime/cgroup/hierarchy.ts";
 
-const capabilityNumbers: Record<string, bigint> = { CAP_SYS_RESOURCE: 24n, CAP_SYS_ADMIN: 21n, CAP_SYS_NICE: 23n };
+const capabilityNumbers: Record<string, bigint> = {
+  CAP_SYS_RESOURCE: 24n,
+  CAP_SYS_ADMIN: 21n,
+  CAP_SYS_NICE: 23n,
+};
 
 function hasCapability(name: string): boolean {
   const bits = /^CapEff:\s*([0-9a-f]+)/m.exec(readFileSync("/proc/self/status", "latin1"))?.[1] ?? "0";
@@ -40,7 +44,8 @@ const checks: Record<string, () => boolean> = {
   systemd: () => existsSync("/run/systemd/system"),
   apparmor: () => existsSync("/sys/kernel/security/apparmor"),
   selinux: () => existsSync("/sys/fs/selinux/enforce"),
-  "no apparmor": () => !existsSync("/sys/kernel/security/apparmor") && !existsSync("/sys/module/apparmor/parameters/enabled"),
+  "no apparmor": () =>
+    !existsSync("/sys/kernel/security/apparmor") && !existsSync("/sys/module/apparmor/parameters/enabled"),
   "no selinux": () => !existsSync("/sys/fs/selinux/enforce"),
   "no memory controller": () => hasCgroup2() && !hasController("memory"),
   "no CAP_SYS_RESOURCE": () => !hasCapability("CAP_SYS_RESOURCE"),

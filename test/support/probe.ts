@@ -110,7 +110,10 @@ export function parseReport(text: string): Report {
     status: string[];
     mounts: string[];
   };
-  const fields = status.map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1).trim()]);
+  const fields = status.map((line) => [
+    line.slice(0, line.indexOf(":")),
+    line.slice(line.indexOf(":") + 1).trim(),
+  ]);
   return { ...rest, status: Object.fromEntries(fields), mounts: parseMountInfo(mounts.join("\n")) };
 }
 
@@ -132,7 +135,9 @@ function build(): string {
   const hash = createHash("sha256").update(readFileSync(source)).digest("hex").slice(0, 12);
   const name = `probe-${hash}`;
   const kept = join(import.meta.dirname, "../../dist/test");
-  const places = [kept, join(tmpdir(), `runt-probe-${process.getuid?.()}`)].map((directory) => join(directory, name));
+  const places = [kept, join(tmpdir(), `runt-probe-${process.getuid?.()}`)].map((directory) =>
+    join(directory, name),
+  );
   const there = places.find((path) => existsSync(path));
   if (there) return there;
   for (const path of places) {
@@ -157,5 +162,6 @@ function compile(source: string, output: string): void {
   const musl = spawnSync("musl-gcc", [...kernelHeaders, ...common], { encoding: "utf8" });
   if (musl.status === 0) return;
   const gcc = spawnSync("gcc", common, { encoding: "utf8" });
-  if (gcc.status !== 0) throw new Error(`the probe does not compile: ${musl.stderr ?? musl.error}\n${gcc.stderr ?? gcc.error}`);
+  if (gcc.status !== 0)
+    throw new Error(`the probe does not compile: ${musl.stderr ?? musl.error}\n${gcc.stderr ?? gcc.error}`);
 }

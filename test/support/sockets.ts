@@ -5,7 +5,14 @@ import { join } from "node:path";
 import { Fd } from "../../src/linux/fd.ts";
 import { Bytes, check, I32, I64, syscall } from "../../src/linux/ffi.ts";
 import { POLLIN, poll } from "../../src/linux/process.ts";
-import { bindUnix, MSG_DONTWAIT, receiveFd, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_STREAM } from "../../src/linux/socket.ts";
+import {
+  bindUnix,
+  MSG_DONTWAIT,
+  receiveFd,
+  SOCK_DGRAM,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+} from "../../src/linux/socket.ts";
 import { testPrefix } from "./bundle.ts";
 
 const SYS =
@@ -31,7 +38,10 @@ async function readable(socket: Fd): Promise<void> {
 function take(socket: Fd): Received {
   const buffer = Buffer.alloc(8192);
   const types = [I32, Bytes, I64, I32, I64, I64] as const;
-  const peek = check(syscall(SYS.recvfrom, types, [socket.n, buffer, buffer.length, MSG_PEEK | MSG_DONTWAIT, 0, 0]), "recvfrom");
+  const peek = check(
+    syscall(SYS.recvfrom, types, [socket.n, buffer, buffer.length, MSG_PEEK | MSG_DONTWAIT, 0, 0]),
+    "recvfrom",
+  );
   const text = buffer.toString("utf8", 0, peek);
   let fd: Fd | undefined;
   try {

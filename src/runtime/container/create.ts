@@ -35,6 +35,8 @@ export async function createContainer(
   for (const warning of prepared.plan.warnings) context.log("warning", warning);
   let state = firstState(id, options, prepared);
   let made = false;
+  // Until it is prepared the cgroup may be another container's, which our failure must not touch.
+  let ownsCgroup = false;
   using cgroup = prepared.cgroup;
   const { ociVersion, annotations } = prepared.bundle.config;
   using steps = new HostSteps({
@@ -48,6 +50,7 @@ export async function createContainer(
     },
     makeCgroup: async () => {
       await cgroup.prepare();
+      ownsCgroup = true;
       if (cgroup.placement === "attach") return undefined;
       await cgroup.apply();
       return cgroup.cgroup?.fd;
@@ -85,9 +88,10 @@ export async function createContainer(
     return { found: { directory: prepared.stateDirectory, state, status: "created", config }, launched };
   } catch (error) {
     if (made) {
+      const { cgroup: _, ...rest } = state;
       const found: Found = {
         directory: prepared.stateDirectory,
-        state: { ...state, cgroup: cgroup.state },
+        state: ownsCgroup ? { ...state, cgroup: cgroup.state } : rest,
         status: "stopped",
         config: prepared.bundle.config,
       };

@@ -80,12 +80,8 @@ async function clear(context: RuntimeContext, { directory, state, config: known 
   const config = known ?? (existsSync(`${directory}/config.json`) ? readConfigOf(directory) : undefined);
   removeState(context.root, state.id);
   if (!config || config.hooks.poststop.length === 0) return;
-  try {
-    await runHooks(config, "poststop", state, "stopped", 0);
-  } catch (error) {
-    // The container is gone whatever the hook says; the specification asks for a warning.
-    context.log("warning", messageOf(error));
-  }
+  // The container is gone whatever a hook says; the specification asks for a warning, and for the other hooks.
+  await runHooks(config, "poststop", state, "stopped", 0, (error) => context.log("warning", messageOf(error)));
 }
 
 /** `delete` for a container whose init has ended and was reaped by us: there is nothing to find out any more. */

@@ -11,6 +11,7 @@ import { checkProcess } from "../../spec/runtime/validate.ts";
 import type { ExecOptions, ExitStatus, RuntimeContext } from "../api.ts";
 import { Cgroup } from "../cgroup/cgroup.ts";
 import { driverOf } from "../cgroup/driver.ts";
+import { cgroupOfProcess, subCgroup } from "../cgroup/join.ts";
 import type { Waiting } from "../create/conversation.ts";
 import { type Launched, launch } from "../create/launch.ts";
 import { HostSteps } from "../create/steps.ts";
@@ -90,7 +91,7 @@ export async function startExec(
   const config = readConfigOf(found.directory);
   const host = hostFacts();
   using driver = state.cgroup && driverOf(state.cgroup);
-  using cgroup = driver?.cgroup && execCgroup(driver.cgroup, options.cgroup ?? []);
+  using cgroup = driver?.cgroup && execCgroup(driver.cgroup, options.cgroup ?? [], pid);
   const flags = differingNamespaces(found);
   const consoleOf = options.consoleSocket ? { path: options.consoleSocket } : undefined;
   const plan = planExec(
@@ -138,17 +139,18 @@ export async function startExec(
 }
 
 /** `--cgroup PATH`, below the container's own; controllers before a colon are a thing of cgroup v1. */
-function execCgroup(own: Cgroup, paths: readonly string[]): Cgroup {
+function execCgroup(own: Cgroup, paths: readonly string[], pid: number): Cgroup {
   const [path] = paths;
-  if (path === undefined) return new Cgroup(own.mountPoint, own.path);
+  // A cgroup that hands controllers down takes no processes: whoever did that inside has moved init too.
+  if (path === undefined) {
+    const busy = (own.readIfAny("cgroup.subtree_control") ?? "").trim() !== "";
+    return (busy ? cgroupOfProcess(own.mountPoint, pid) : undefined) ?? new Cgroup(own.mountPoint, own.path);
+  }
   const refuse = (what: string): RuntError =>
     new RuntError("InvalidArgument", `--cgroup ${path}: ${what}`, { operation: "exec", subject: "--cgroup" });
   if (paths.length > 1) throw refuse("cgroup v2 has one hierarchy, so one path is enough");
   if (path.includes(":")) throw refuse("cgroup v2 has no controllers to choose from");
-  const names = path.split("/").filter((name) => name !== "" && name !== ".");
-  if (names.includes("..")) throw refuse('must be without ".."');
-  if (names.length === 0) return new Cgroup(own.mountPoint, own.path);
-  const below = own.child(names.join("/"));
+  const below = subCgroup(own, path);
   if (!below.exists()) throw refuse("no such cgroup in the container's");
   return below;
 }

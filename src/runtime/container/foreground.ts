@@ -3,8 +3,11 @@ import { constants } from "node:os";
 import { RuntError } from "../../errors.ts";
 import type { TerminalBridge } from "./terminal-bridge.ts";
 
-/** Not passed on: what cannot be caught, what tells of our own children, and what the terminal handling takes. */
-const kept = new Set(["SIGKILL", "SIGSTOP", "SIGCHLD", "SIGURG", "SIGWINCH", "SIGPROF"]);
+/**
+ * Not passed on: what cannot be caught, what tells of our own children, what the terminal handling takes, and
+ * what Node ignores. Of these last a listener that comes and goes leaves the default behind, which is to die.
+ */
+const kept = new Set(["SIGKILL", "SIGSTOP", "SIGCHLD", "SIGURG", "SIGWINCH", "SIGPROF", "SIGPIPE", "SIGXFSZ"]);
 
 /** Calls `send` with the number of every signal that we get. Dispose to be signalled oneself again. */
 export function forwardSignals(send: (signal: number) => void): Disposable {

@@ -7,6 +7,7 @@ import { poll, pollSync } from "../../linux/process.ts";
 import { errnoText, hasCode, SystemError } from "../../linux/system-error.ts";
 import type { RuntimeContext } from "../api.ts";
 import { decodeMessage, type Message, recordSize } from "../wire/messages.ts";
+import { oneLine } from "../create/failure.ts";
 import { readConfigOf } from "./config-store.ts";
 import { killContainer } from "./kill.ts";
 import { relayNotify } from "./notify.ts";
@@ -95,7 +96,7 @@ function startFailure(id: string, message: Message): RuntError {
   const cause = new SystemError(message.syscall, message.errno);
   const what =
     message.syscall === "hook"
-      ? `error running startContainer hook: ${message.text}`
+      ? `error running startContainer hook: ${oneLine(message.text)}`
       : `${message.syscall === "execve" ? "exec" : message.syscall} ${message.text}: ${errnoText(message.errno)}`;
   const kind = cause.code === "ENOENT" ? "NotFound" : cause.code === "EACCES" ? "PermissionDenied" : "FailedPrecondition";
   const site = { operation: "start", subject: `container ${id}`, syscall: message.syscall, code: cause.code };

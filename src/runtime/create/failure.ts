@@ -68,7 +68,7 @@ function describe(message: Message, op: Op | undefined, ops: readonly Op[]): str
   const reason = errnoText(message.errno);
   if (op?.op === "find_executable") return describeLookup(message, reason, ops);
   if (op?.op === "exec") return `exec ${message.text}: ${reason}`;
-  if (op?.op === "hook") return `error running ${op.at ?? "hook"}: ${message.text}`;
+  if (op?.op === "hook") return `error running ${op.at ?? "hook"}: ${oneLine(message.text)}`;
   const place = op?.at ? `${op.at}: ` : "";
   const number = op ? ` (op ${message.op})` : "";
   return `error during container init: ${place}${message.syscall}${message.text ? ` ${message.text}` : ""}: ${reason}${number}`;
@@ -82,3 +82,8 @@ function describeLookup(message: Message, reason: string, ops: readonly Op[]): s
 }
 
 const EACCES = 13;
+
+/** What a hook printed, as part of a message. */
+export function oneLine(text: string): string {
+  return text.trim().replaceAll(/\s*\n\s*/g, "; ");
+}

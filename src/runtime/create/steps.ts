@@ -60,6 +60,33 @@ export class HostSteps implements Disposable {
 
   /** @throws {RuntError} */
   run(step: HostStep): void | Promise<void> {
+    try {
+      return this.#run(step)?.catch((error: unknown) => this.#refuse(error));
+    } catch (error) {
+      this.#refuse(error);
+    }
+  }
+
+  /** What the kernel says to a step, as an error of the verb: a full disk, a socket that nobody listens at. */
+  #refuse(error: unknown): never {
+    const { code, syscall, path, message } = error as NodeJS.ErrnoException;
+    if (error instanceof RuntError || code === undefined || syscall === undefined) throw error;
+    const kind =
+      code === "ENOENT"
+        ? "NotFound"
+        : code === "EACCES" || code === "EPERM"
+          ? "PermissionDenied"
+          : "Unavailable";
+    const site = {
+      operation: this.#surroundings.operation,
+      code,
+      syscall,
+      ...(path === undefined ? {} : { path }),
+    };
+    throw new RuntError(kind, message, site, error);
+  }
+
+  #run(step: HostStep): void | Promise<void> {
     switch (step.step) {
       case "state":
         return this.#surroundings.saveState();

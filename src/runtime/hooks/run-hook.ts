@@ -1,6 +1,7 @@
 /** Runs one hook in the runtime's namespaces: state on stdin, output into the error if it fails. */
 import { spawn } from "node:child_process";
 import { RuntError } from "../../errors.ts";
+import { keepFdsFromChildren } from "../../linux/process.ts";
 import { errnoText } from "../../linux/system-error.ts";
 import type { Hook, HookName } from "../../spec/runtime/hooks.ts";
 
@@ -21,6 +22,8 @@ export function runHook(name: HookName, index: number, hook: Hook, state: object
       subject: `config.json: hooks.${name}[${index}]`,
       path: hook.path,
     });
+  // What our own caller left open is not the hook's (CVE-2024-21626).
+  keepFdsFromChildren();
   return new Promise((resolve, reject) => {
     const child = spawn(hook.path, args, { argv0: argv0!, env, stdio: ["pipe", "pipe", "pipe"], cwd: "/" });
     let output = "";
@@ -49,9 +52,16 @@ export function runHook(name: HookName, index: number, hook: Hook, state: object
       const finish = (): void => {
         child.stdout.destroy();
         child.stderr.destroy();
-        const tail = output.trim() === "" ? "" : `: ${output.slice(0, outputLimit).trim().replaceAll(/\s*\n\s*/g, "; ")}`;
+        const tail =
+          output.trim() === ""
+            ? ""
+            : `: ${output
+                .slice(0, outputLimit)
+                .trim()
+                .replaceAll(/\s*\n\s*/g, "; ")}`;
         if (timedOut) reject(fail(`${hook.path}: timed out after ${hook.timeout} s${tail}`));
-        else if (code !== 0) reject(fail(`${hook.path}: ${signal ? `killed by ${signal}` : `exit status ${code}`}${tail}`));
+        else if (code !== 0)
+          reject(fail(`${hook.path}: ${signal ? `killed by ${signal}` : `exit status ${code}`}${tail}`));
         else resolve();
       };
       // What it wrote last may still be on its way through the pipes.

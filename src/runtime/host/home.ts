@@ -1,6 +1,8 @@
 /** The home directory of a user of the container, from the image's own /etc/passwd. */
-import { constants, lstatSync, readFileSync } from "node:fs";
+import { constants, fstatSync, lstatSync, readFileSync } from "node:fs";
 import { AT_FDCWD, O_PATH, openat2, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS } from "../../linux/openat2.ts";
+
+const limitBytes = 4 << 20;
 
 /** "/" where there is none. @param rootfs absolute path; links in it stay in it */
 export function homeOf(rootfs: string, uid: number): string {
@@ -15,6 +17,9 @@ function passwdField(rootfs: string, uid: number): string | undefined {
       flags: constants.O_RDONLY | constants.O_NONBLOCK,
       resolve: RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
     });
+    // The image's own: it may be a device without end, or as large as it likes.
+    const stat = fstatSync(file.n);
+    if (!stat.isFile() || stat.size > limitBytes) return undefined;
     return findHome(readFileSync(file.n, "utf8"), uid);
   } catch {
     return undefined; // no passwd, or one that leads nowhere: the caller has a default

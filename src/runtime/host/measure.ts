@@ -131,16 +131,17 @@ function findRootfs(config: Config, bundle: string, operation: string): string {
     return realpathSync.native(path);
   } catch (error) {
     if (error instanceof RuntError) throw error;
-    throw unreadable(error, path, operation, "config.json: root.path: ");
+    throw unreadable(error, path, operation, "config.json: root.path");
   }
 }
 
-function unreadable(error: unknown, path: string, operation: string, prefix = ""): RuntError {
+function unreadable(error: unknown, path: string, operation: string, subject?: string): RuntError {
   const { code = "" } = error as NodeJS.ErrnoException;
   const kind = code === "ENOENT" ? "NotFound" : "PermissionDenied";
   const text =
     code === "ENOENT" ? "no such file or directory" : code === "EACCES" ? "permission denied" : code;
-  return new RuntError(kind, `${prefix}${path}: ${text}`, { operation, path, code }, error);
+  const site = { operation, path, code, ...(subject === undefined ? {} : { subject }) };
+  return new RuntError(kind, `${subject === undefined ? "" : `${subject}: `}${path}: ${text}`, site, error);
 }
 
 function mountPointOf(path: string): string {

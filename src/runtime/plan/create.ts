@@ -156,7 +156,7 @@ export function planCreate(context: PlanContext, seccomp: CompiledSeccomp | unde
         ]
       : []),
     ...settingOps(process),
-    ...labelOps(process, host),
+    ...labelOps(process, host, "create", "config.json: process"),
     ...identityOps(process, identity),
 
     keepFds(request.preserved, "start"),
@@ -222,19 +222,6 @@ function checkPlannable(context: PlanContext): void {
   }
   if (!config.process.terminal && request.console && "path" in request.console) {
     refuse("process.terminal", "cannot use console socket if runc will not detach or allocate tty");
-  }
-  if (
-    config.process.apparmorProfile &&
-    config.process.apparmorProfile !== "unconfined" &&
-    !host.lsm.apparmor
-  ) {
-    refuse("process.apparmorProfile", "AppArmor is not enabled on this host");
-  }
-  if (config.process.selinuxLabel && !host.lsm.selinux) {
-    refuse(
-      "process.selinuxLabel",
-      "selinux label is specified in config, but selinux is disabled or not supported",
-    );
   }
   if (config.linux.intelRdt) {
     const subject = "config.json: linux.intelRdt";

@@ -62,6 +62,8 @@ export function planExec(request: ExecRequest, host: HostFacts, seccomp: Compile
   before.push({ step: "pidfd", slot: "init", pid: request.pid });
   if (request.cgroup !== undefined)
     before.push({ step: "cgroup", slot: "cgroup", path: request.cgroup, writes: [] });
+  const joinsCgroupns = (request.namespaceFlags & namespaceFlags.cgroup) !== 0;
+  if (joinsCgroupns) before.push({ step: "open", slot: "cgroup-namespace", path: `/proc/${request.pid}/ns/cgroup` });
   const console: Op[] = [];
   if (process.terminal && request.console) {
     before.push(
@@ -89,6 +91,10 @@ export function planExec(request: ExecRequest, host: HostFacts, seccomp: Compile
       ? [{ op: "setns", fd: "init", nstype: namespaceFlags.cgroup }]
       : [];
 
+  // Only now: with nsdelegate nobody is moved into a cgroup from inside the namespace that it is the root of.
+  const joinCgroupns: Op[] = joinsCgroupns
+    ? [{ op: "setns", fd: "cgroup-namespace", nstype: namespaceFlags.cgroup }]
+    : [];
   const atSync: Record<string, HostStep[]> = {};
   if (seccomp?.listener) {
     const { listenerPath = "", listenerMetadata = "" } = request.config.linux.seccomp ?? {};
@@ -105,14 +111,17 @@ export function planExec(request: ExecRequest, host: HostFacts, seccomp: Compile
       ops: {
         // Undumpable before the first namespace of the container is joined (CVE-2016-9962).
         shim: [
+          // Once undumpable, the files of shim and child in /proc belong to root; the child inherits this.
+          ...(host.euid === 0 ? [] : oomScoreOps(process, host)),
           { op: "undumpable" },
           ...affinityOps(process.execCPUAffinity?.initial, "process.execCPUAffinity.initial"),
           { op: "setns", fd: "init", nstype: request.namespaceFlags & ~namespaceFlags.cgroup },
         ],
-        parent: oomScoreOps(process, host),
+        parent: host.euid === 0 ? oomScoreOps(process, host) : [],
         init: [
           ...(request.joinsUserns ? [{ op: "become_root" } as const] : []),
           ...cgroupNamespace,
+          ...joinCgroupns,
           { op: "setsid" },
           ...(request.keyring === "new"
             ? [{ op: "session_keyring", name: `_ses.${request.id}` } as const]
@@ -122,7 +131,7 @@ export function planExec(request: ExecRequest, host: HostFacts, seccomp: Compile
           ...affinityOps(process.execCPUAffinity?.final, "process.execCPUAffinity.final"),
           ...memoryPolicyOps(request.config.linux.memoryPolicy),
           ...settingOps(process),
-          ...labelOps(process, host),
+          ...labelOps(process, host, "exec", "exec: process"),
           ...identityOps(process, identity),
           keepFds(request.preserved, null),
           ...limits.init,

@@ -1,4 +1,5 @@
 /** `process`: what execve inherits. Used by create and, with a joined container around it, by exec. */
+import { RuntError } from "../../errors.ts";
 import { capabilityNumber } from "../../spec/runtime/capabilities.ts";
 import { type LinuxCapabilities, type Process, RLIMITS } from "../../spec/runtime/process.ts";
 import type { HostFacts } from "../host/facts.ts";
@@ -82,8 +83,22 @@ export function capabilityBits(
   return result;
 }
 
-/** Labels of a security module; they take effect at execve. */
-export function labelOps(process: Process, host: HostFacts): Op[] {
+/**
+ * Labels of a security module; they take effect at execve.
+ * @param where what `process` is called in messages: "config.json: process"
+ * @throws {RuntError} InvalidArgument for a module that the host has not
+ */
+export function labelOps(process: Process, host: HostFacts, operation: string, where: string): Op[] {
+  const refuse = (property: string, what: string): never => {
+    const subject = `${where}.${property}`;
+    throw new RuntError("InvalidArgument", `${subject}: ${what}`, { operation, subject });
+  };
+  if (process.apparmorProfile && process.apparmorProfile !== "unconfined" && !host.lsm.apparmor) {
+    refuse("apparmorProfile", "AppArmor is not enabled on this host");
+  }
+  if (process.selinuxLabel && !host.lsm.selinux) {
+    refuse("selinuxLabel", "selinux label is specified in config, but selinux is disabled or not supported");
+  }
   const ops: Op[] = [];
   if (process.apparmorProfile && host.lsm.apparmor) {
     ops.push({
