@@ -132,7 +132,9 @@ describe.skipIf(missing)("the sanitized shim", () => {
 
   const failures: Record<string, [(sandbox: Sandbox) => void, RegExp]> = {
     "a program that is not there": [
-      ({ config }) => void (config.process.args = ["/nothing"]),
+      ({ config }) => {
+        config.process.args = ["/nothing"];
+      },
       /exec \/nothing: no such file/,
     ],
     "a hook that fails": [
@@ -154,7 +156,12 @@ describe.skipIf(missing)("the sanitized shim", () => {
         void config.mounts.push({ destination: `/${"a/".repeat(3000)}`, type: "tmpfs", source: "tmpfs" }),
       /mounts\[3\]/,
     ],
-    "a cwd that is a file": [({ config }) => void (config.process.cwd = "/bin/busybox"), /process\.cwd/],
+    "a cwd that is a file": [
+      ({ config }) => {
+        config.process.cwd = "/bin/busybox";
+      },
+      /process\.cwd/,
+    ],
   };
   for (const [name, [change, message]] of Object.entries(failures)) {
     test(`refuses ${name}`, { timeout: 20_000 }, async () => {

@@ -96,11 +96,15 @@ describe.skipIf(missing)("create", () => {
 
   const wrong: Record<string, [() => void, object]> = {
     "a rootfs that is not there": [
-      () => void (sandbox.config.root.path = "nowhere"),
+      () => {
+        sandbox.config.root.path = "nowhere";
+      },
       { kind: "NotFound", site: { subject: "config.json: root.path", code: "ENOENT" } },
     ],
     "a rootfs that is a file": [
-      () => void (sandbox.config.root.path = "config.json"),
+      () => {
+        sandbox.config.root.path = "config.json";
+      },
       { kind: "InvalidArgument", site: { subject: "config.json: root.path" } },
     ],
     "a bind mount of what is not there": [
@@ -128,23 +132,33 @@ describe.skipIf(missing)("create", () => {
       { site: { subject: "config.json: mounts[3]", syscall: "fsconfig", code: "EINVAL" } },
     ],
     "a namespace that is not there": [
-      () => void (sandbox.config.linux.namespaces[4] = { type: "network", path: "/proc/self/ns/nowhere" }),
+      () => {
+        sandbox.config.linux.namespaces[4] = { type: "network", path: "/proc/self/ns/nowhere" };
+      },
       { kind: "NotFound", site: { subject: "config.json: linux.namespaces" } },
     ],
     "a namespace of another kind": [
-      () => void (sandbox.config.linux.namespaces[4] = { type: "network", path: "/proc/self/ns/uts" }),
+      () => {
+        sandbox.config.linux.namespaces[4] = { type: "network", path: "/proc/self/ns/uts" };
+      },
       { site: { subject: "config.json: linux.namespaces[4]" } },
     ],
     "a program that is not there": [
-      () => void (sandbox.config.process.args = ["nowhere"]),
+      () => {
+        sandbox.config.process.args = ["nowhere"];
+      },
       { kind: "NotFound", site: { subject: "config.json: process.args" } },
     ],
     "a program that is none": [
-      () => void (sandbox.config.process.args = ["/etc"]),
+      () => {
+        sandbox.config.process.args = ["/etc"];
+      },
       { site: { subject: "config.json: process.args" } },
     ],
     "a limit higher than the hard one": [
-      () => void (sandbox.config.process.rlimits = [{ type: "RLIMIT_NOFILE", soft: 9, hard: 1 }]),
+      () => {
+        sandbox.config.process.rlimits = [{ type: "RLIMIT_NOFILE", soft: 9, hard: 1 }];
+      },
       { site: { subject: "config.json: process.rlimits[0].soft" } },
     ],
     "a hook that fails: createRuntime": [
@@ -159,31 +173,45 @@ describe.skipIf(missing)("create", () => {
       },
     ],
     "a hook that fails: createContainer": [
-      () => void (sandbox.config.hooks = { createContainer: [hook("echo why >&2; exit 3")] }),
+      () => {
+        sandbox.config.hooks = { createContainer: [hook("echo why >&2; exit 3")] };
+      },
       { message: expect.stringMatching(/createContainer hook #0.*why/) },
     ],
     "a hook that fails: startContainer": [
-      () => void (sandbox.config.hooks = { startContainer: [hook("echo why >&2; exit 3")] }),
+      () => {
+        sandbox.config.hooks = { startContainer: [hook("echo why >&2; exit 3")] };
+      },
       { message: expect.stringMatching(/startContainer hook.*why/) },
     ],
     "a hook that fails: poststart": [
-      () => void (sandbox.config.hooks = { poststart: [hook("exit 3")] }),
+      () => {
+        sandbox.config.hooks = { poststart: [hook("exit 3")] };
+      },
       { message: expect.stringMatching(/poststart hook #0/) },
     ],
     "a hook that is not there": [
-      () => void (sandbox.config.hooks = { createRuntime: [{ path: "/nowhere" }] }),
+      () => {
+        sandbox.config.hooks = { createRuntime: [{ path: "/nowhere" }] };
+      },
       { message: expect.stringMatching(/createRuntime hook #0: \/nowhere: no such file/) },
     ],
     "a hook that is not there, in the container": [
-      () => void (sandbox.config.hooks = { startContainer: [{ path: "/nowhere" }] }),
+      () => {
+        sandbox.config.hooks = { startContainer: [{ path: "/nowhere" }] };
+      },
       { message: expect.stringMatching(/startContainer hook.*\/nowhere/) },
     ],
     "a hook that takes too long: createRuntime": [
-      () => void (sandbox.config.hooks = { createRuntime: [hook("exec sleep 30", { timeout: 1 })] }),
+      () => {
+        sandbox.config.hooks = { createRuntime: [hook("exec sleep 30", { timeout: 1 })] };
+      },
       { message: expect.stringMatching(/timed out/) },
     ],
     "a hook that takes too long: createContainer": [
-      () => void (sandbox.config.hooks = { createContainer: [hook("exec sleep 30", { timeout: 1 })] }),
+      () => {
+        sandbox.config.hooks = { createContainer: [hook("exec sleep 30", { timeout: 1 })] };
+      },
       { message: expect.stringMatching(/timed out/) },
     ],
     "a hook that takes too long and does not read what is more than a pipe holds": [
@@ -194,7 +222,9 @@ describe.skipIf(missing)("create", () => {
       { message: expect.stringMatching(/timed out/) },
     ],
     "a console socket that nobody listens at": [
-      () => void (sandbox.config.process.terminal = true),
+      () => {
+        sandbox.config.process.terminal = true;
+      },
       { kind: "NotFound", site: { syscall: "connect", code: "ENOENT" } },
     ],
   };

@@ -1,7 +1,8 @@
 /** The configuration that a container was made from, kept beside its state: the bundle's may change. */
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import type { Config } from "../../spec/runtime/config.ts";
+import { stateError } from "./state-store.ts";
 
 function inText(config: Config): string {
   try {
@@ -22,11 +23,16 @@ function reviver(_key: string, value: unknown): unknown {
   return typeof text === "string" ? BigInt(text) : value;
 }
 
-/** Writes it whole, replacing an earlier one. */
+/** Writes it whole, replacing an earlier one. @throws {RuntError} Unavailable where the disk is full and the like */
 export function writeConfigOf(directory: string, config: Config): void {
   const temporary = join(directory, `.config.json.${process.pid}`);
-  writeFileSync(temporary, inText(config), { mode: 0o600 });
-  renameSync(temporary, join(directory, "config.json"));
+  try {
+    writeFileSync(temporary, inText(config), { mode: 0o600 });
+    renameSync(temporary, join(directory, "config.json"));
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw stateError(error, "create", basename(directory));
+  }
 }
 
 /** Reads it without a schema: we wrote it ourselves. */

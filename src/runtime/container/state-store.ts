@@ -101,7 +101,8 @@ export function stageState(directory: string, state: StoredState): () => void {
   return () => attempt(() => renameSync(temporary, join(directory, "state.json")));
 }
 
-function stateError(error: unknown, operation: string, id: string): RuntError {
+/** What the disk says to a file of ours: full, read-only, not ours to write. */
+export function stateError(error: unknown, operation: string, id: string): RuntError {
   const { code = "", message } = error as NodeJS.ErrnoException;
   const kind = code === "EACCES" || code === "EPERM" ? "PermissionDenied" : "Unavailable";
   return new RuntError(kind, `cannot keep the container's state: ${message}`, { operation, subject: `container ${id}`, code }, error);

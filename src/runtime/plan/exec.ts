@@ -85,12 +85,6 @@ export function planExec(request: ExecRequest, host: HostFacts, seccomp: Compile
     });
   } else console.push({ op: "chown_stdio", uid: process.user.uid, gid: 0xffff_ffff, at: "process.user" });
 
-  // Not in the shim: from within the namespace nobody can be born in a cgroup by the host's path (nsdelegate).
-  const cgroupNamespace: Op[] =
-    request.namespaceFlags & namespaceFlags.cgroup
-      ? [{ op: "setns", fd: "init", nstype: namespaceFlags.cgroup }]
-      : [];
-
   // Only now: with nsdelegate nobody is moved into a cgroup from inside the namespace that it is the root of.
   const joinCgroupns: Op[] = joinsCgroupns
     ? [{ op: "setns", fd: "cgroup-namespace", nstype: namespaceFlags.cgroup }]
@@ -120,7 +114,6 @@ export function planExec(request: ExecRequest, host: HostFacts, seccomp: Compile
         parent: host.euid === 0 ? oomScoreOps(process, host) : [],
         init: [
           ...(request.joinsUserns ? [{ op: "become_root" } as const] : []),
-          ...cgroupNamespace,
           ...joinCgroupns,
           { op: "setsid" },
           ...(request.keyring === "new"
