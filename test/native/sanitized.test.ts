@@ -138,10 +138,11 @@ describe.skipIf(missing)("the sanitized shim", () => {
       /exec \/nothing: no such file/,
     ],
     "a hook that fails": [
-      ({ config }) =>
-        void (config.hooks = {
+      ({ config }) => {
+        config.hooks = {
           createContainer: [{ path: "/bin/sh", args: ["sh", "-c", "echo why; exit 3"] }],
-        }),
+        };
+      },
       /createContainer hook #0.*exit status 3: why/,
     ],
     "a mount on a path through a file": [

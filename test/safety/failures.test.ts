@@ -162,10 +162,11 @@ describe.skipIf(missing)("create", () => {
       { site: { subject: "config.json: process.rlimits[0].soft" } },
     ],
     "a hook that fails: createRuntime": [
-      () =>
-        void (sandbox.config.hooks = {
+      () => {
+        sandbox.config.hooks = {
           createRuntime: [{ path: "/bin/true" }, hook("echo why >&2; exit 3")],
-        }),
+        };
+      },
       {
         kind: "FailedPrecondition",
         message: expect.stringMatching(/createRuntime hook #1: .*3.*why/),

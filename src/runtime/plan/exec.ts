@@ -62,8 +62,6 @@ export function planExec(request: ExecRequest, host: HostFacts, seccomp: Compile
   before.push({ step: "pidfd", slot: "init", pid: request.pid });
   if (request.cgroup !== undefined)
     before.push({ step: "cgroup", slot: "cgroup", path: request.cgroup, writes: [] });
-  const joinsCgroupns = (request.namespaceFlags & namespaceFlags.cgroup) !== 0;
-  if (joinsCgroupns) before.push({ step: "open", slot: "cgroup-namespace", path: `/proc/${request.pid}/ns/cgroup` });
   const console: Op[] = [];
   if (process.terminal && request.console) {
     before.push(
@@ -85,10 +83,6 @@ export function planExec(request: ExecRequest, host: HostFacts, seccomp: Compile
     });
   } else console.push({ op: "chown_stdio", uid: process.user.uid, gid: 0xffff_ffff, at: "process.user" });
 
-  // Only now: with nsdelegate nobody is moved into a cgroup from inside the namespace that it is the root of.
-  const joinCgroupns: Op[] = joinsCgroupns
-    ? [{ op: "setns", fd: "cgroup-namespace", nstype: namespaceFlags.cgroup }]
-    : [];
   const atSync: Record<string, HostStep[]> = {};
   if (seccomp?.listener) {
     const { listenerPath = "", listenerMetadata = "" } = request.config.linux.seccomp ?? {};
@@ -114,7 +108,6 @@ export function planExec(request: ExecRequest, host: HostFacts, seccomp: Compile
         parent: host.euid === 0 ? oomScoreOps(process, host) : [],
         init: [
           ...(request.joinsUserns ? [{ op: "become_root" } as const] : []),
-          ...joinCgroupns,
           { op: "setsid" },
           ...(request.keyring === "new"
             ? [{ op: "session_keyring", name: `_ses.${request.id}` } as const]

@@ -174,8 +174,8 @@ function hex(value: number | bigint): string {
 function namespaceNames(flags: number): string {
   const names = Object.entries(namespaceFlags)
     .filter(([, flag]) => flags & flag)
-    .map(([name]) => `new${name}`);
-  return names.length > 0 ? names.join("|").toUpperCase() : "without new namespaces";
+    .map(([name]) => `CLONE_NEW${name === "mnt" ? "NS" : name.toUpperCase()}`);
+  return names.length > 0 ? names.join("|") : "without new namespaces";
 }
 
 const propagationNames: Record<number, string> = {

@@ -6,7 +6,7 @@
  * ops      `opSize` bytes each: u16 kind, u8 phase, u8 optional, u32 otherwise, u64 argument[6]
  * data     what the arguments point to by offset from the start of data
  *          str    bytes and a NUL           strs  u32 count, then u32 offset of each
- *          bytes  u32 length, then the bytes, 8-aligned
+ *          bytes  the bytes, 8-aligned, with their length as the u32 before them
  * ```
  * `otherwise` counts the ops that follow as this one's fallback: run if it fails, skipped if not.
  */

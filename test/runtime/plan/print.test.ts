@@ -9,10 +9,11 @@ describe("runt plan", () => {
   test("each op has its number, and the part of config.json that asked for it", () => {
     const text = formatPlan(aPlanOf({ mounts: [{ destination: "/proc", type: "proc", source: "proc" }] }));
     const lines = text.split("\n");
-    const numbers = lines.flatMap((line) => /^ *(\d+) [a-z_]+/.exec(line)?.[1] ?? []).map(Number);
+    const numbers = lines.flatMap((line) => /^ *(\d+) /.exec(line)?.[1] ?? []).map(Number);
+    expect(numbers.length).toBeGreaterThan(20);
     expect(numbers).toEqual(numbers.map((_, i) => i));
-    expect(lines.find((line) => / fsmount /.test(line))).toMatch(/proc.*mounts\[0\]$/);
-    expect(text).toMatch(/clone3 CLONE_NEWNS, CLONE_INTO_CGROUP/);
+    expect(lines.find((line) => / fsmount /.test(line))).toMatch(/^ *\d+ mounts\[0\] +fsmount .*type=proc/);
+    expect(text).toMatch(/clone3 .*CLONE_INTO_CGROUP/);
   });
 
   test("the numbers are those of error messages: fallbacks count", () => {
@@ -20,7 +21,9 @@ describe("runt plan", () => {
       { process: { apparmorProfile: "p" } },
       { host: { lsm: { apparmor: true, selinux: false } } },
     );
-    expect(formatPlan(plan)).toMatch(/\n *(\d+) lsm_label.*\n *\d+ or: lsm_label/);
+    const [, first, second] =
+      /\n *(\d+) .* lsm_label .*\n *(\d+) .*if that fails: lsm_label/.exec(formatPlan(plan)) ?? [];
+    expect(Number(second)).toBe(Number(first) + 1);
   });
 
   test("warnings come last", () => {

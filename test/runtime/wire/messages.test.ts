@@ -124,7 +124,8 @@ describe("the error made of a record", () => {
 
   test("a program that is nowhere in PATH, in the words that callers match", () => {
     const op: Op = { op: "find_executable", candidates: ["/bin/foo", "/usr/bin/foo"], at: "process.args" };
-    expect(error(op, { syscall: "execve", errno: 2 }).message).toBe(
+    const exec: Op = { op: "exec", argv: ["foo"], env: [] };
+    expect(failureOf("create", message({ syscall: "execve", errno: 2 }), [op, exec]).message).toBe(
       'unable to start container process: exec: "foo": executable file not found in $PATH',
     );
   });
