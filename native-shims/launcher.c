@@ -32,9 +32,23 @@ drop_node_variables (void)
 }
 
 /* Without the thread that waits for SIGUSR1 to open a debugger: the signal is the container's. With one V8 worker
- * thread, not one per processor: a foreground run stays for as long as its container. */
-static char *const node_flags[] = { "--disable-sigusr1", "--v8-pool-size=1" };
-enum { NODE_FLAGS = sizeof node_flags / sizeof *node_flags };
+ * thread, not one per processor: a foreground run stays for as long as its container.
+ *
+ * runt-oci either ends after some milliseconds or waits. Machine code that V8 makes of its JavaScript is finished too
+ * late to be of use, and garbage is collected only to be thrown away with the process: without either it takes a tenth
+ * less time and 10 MB less memory. The bytecode beside a bundle is made under the same flags (scripts/bytecode.ts). */
+static char *const every_program[] = { "--disable-sigusr1", "--v8-pool-size=1", NULL };
+static char *const runt_oci[]
+    = { "--min-semi-space-size=16", "--no-opt", "--no-maglev", "--no-sparkplug", NULL };
+enum { MAX_FLAGS = 8 };
+
+static int
+append (char **arguments, int n, char *const *flags)
+{
+  while (*flags)
+    arguments[n++] = *flags++;
+  return n;
+}
 
 int
 main (int argc, char **argv)
@@ -57,13 +71,14 @@ main (int argc, char **argv)
   snprintf (node, sizeof node, "%s/../dist/native/node", self);
   snprintf (program, sizeof program, "%s/../dist/cli/%s.cjs", self, slash + 1);
 
-  char **arguments = malloc ((size_t) (argc + 2 + NODE_FLAGS) * sizeof *arguments);
+  char **arguments = malloc ((size_t) (argc + 2 + MAX_FLAGS) * sizeof *arguments);
   if (!arguments)
     return fail ("malloc", "arguments");
   int n = 0;
   arguments[n++] = node;
-  for (int i = 0; i < NODE_FLAGS; i++)
-    arguments[n++] = node_flags[i];
+  n = append (arguments, n, every_program);
+  if (strcmp (slash + 1, "runt-oci") == 0)
+    n = append (arguments, n, runt_oci);
   arguments[n++] = program;
   for (int i = 1; i < argc; i++)
     arguments[n++] = argv[i];

@@ -16,6 +16,19 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+/** V8 takes bytecode only under the flags it was made under: those that native-shims/launcher.c gives to Node. */
+export const nodeFlags: Readonly<Record<string, readonly string[]>> = {
+  "runt-oci": [
+    "--disable-sigusr1",
+    "--v8-pool-size=1",
+    "--min-semi-space-size=16",
+    "--no-opt",
+    "--no-maglev",
+    "--no-sparkplug",
+  ],
+  runt: ["--disable-sigusr1", "--v8-pool-size=1"],
+};
+
 export interface BytecodeOptions {
   /** The Node that will load it, which V8 insists on. */
   readonly node: string;

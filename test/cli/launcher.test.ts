@@ -12,6 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { nodeFlags } from "../../scripts/bytecode.ts";
 
 const source = join(import.meta.dirname, "../../native-shims/launcher.c");
 const compiler = "cc";
@@ -65,6 +66,15 @@ describe("the launcher", () => {
     expect(start(program, [], { ...evil, ...env }).env).toEqual(env);
     expect(existsSync(join(root, "c"))).toBe(false);
   });
+
+  test.each(Object.entries(nodeFlags))(
+    "%s: Node gets the flags that the bytecode was made under",
+    (name, flags) => {
+      copyFileSync(program, join(root, "bin", name));
+      writeFileSync(join(root, `dist/cli/${name}.cjs`), "console.log(JSON.stringify(process.execArgv))");
+      expect(start(join(root, "bin", name), ["--version"])).toEqual(flags);
+    },
+  );
 
   test("the exit status is the program's", () => {
     expect(spawnSync(program, ["exit"], { env: {} }).status).toBe(7);

@@ -117,7 +117,7 @@ export class OrdinaryUser implements Disposable {
     const [out, err] = files.map((file) => openSync(file, "w")) as [number, number];
     const { status } = spawnSync("unshare", [...unshare, ...command], {
       stdio: ["ignore", out, err],
-      timeout: 25_000,
+      timeout: 100_000,
       env: {
         PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
         HOME: join(this.directory, "home"),

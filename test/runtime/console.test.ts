@@ -206,7 +206,11 @@ describe("--console-socket — runc-create(8)", () => {
     const id = freshName();
     const consoleSocket = `${bundle.directory}/none`;
     const create = runtime.create(aContext(), id, { bundle: bundle.path, consoleSocket });
-    await expect(create).rejects.toMatchObject({ code: "ENOENT", path: consoleSocket });
+    await expect(create).rejects.toMatchObject({
+      kind: "NotFound",
+      message: expect.stringContaining(consoleSocket),
+      site: { operation: "create", syscall: "connect" },
+    });
     expect(existsSync(`${aContext().root}/${id}`)).toBe(false);
   });
 });

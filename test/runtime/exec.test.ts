@@ -215,7 +215,7 @@ describe("exec — runc-exec(8)", () => {
       await using c = await aContainer();
       await expect(c.exec(["true"], { cgroup: [cgroup] })).rejects.toMatchObject({
         kind: "InvalidArgument",
-        site: { operation: "exec", subject: "--cgroup" },
+        site: expect.objectContaining({ operation: "exec" }),
       });
     });
   }

@@ -144,8 +144,9 @@ describe("linux.seccomp.listenerPath — runtime-spec config-linux.md#containerp
     const id = freshName();
     await using bundle = await aBundle({ linux: { seccomp: notifying("/no/such/agent") } });
     await expect(runtime.create(aContext(), id, { bundle: bundle.path })).rejects.toMatchObject({
-      path: "/no/such/agent",
-      code: "ENOENT",
+      kind: "NotFound",
+      message: expect.stringContaining("/no/such/agent"),
+      site: { operation: "create", syscall: "connect" },
     });
     expect(existsSync(`${stateRoot}/${id}`)).toBe(false);
   });

@@ -209,13 +209,17 @@ export interface Footprint {
 
 /** Mounts below the sandbox, our cgroups, processes that are a shim or run busybox of ours, entries of the state directory. */
 export function footprint(sandbox: Sandbox): Footprint {
+  return { ...traces(sandbox), processes: processesOf(sandbox) };
+}
+
+/** The same without processes, for which all of /proc must be read. */
+export function traces(sandbox: Sandbox): Omit<Footprint, "processes"> {
   const mountInfo = readFileSync("/proc/self/mountinfo", "utf8").split("\n");
   return {
     mounts: mountInfo.filter(
       (line) => line.includes(sandbox.directory) && !line.includes(` ${sandbox.root} `),
     ),
     cgroups: cgroupsOf(`safety-${process.pid}-`),
-    processes: processesOf(sandbox),
     state: existsSync(sandbox.root) ? readdirSync(sandbox.root) : [],
   };
 }

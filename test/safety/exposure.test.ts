@@ -216,7 +216,7 @@ describe.skipIf(missing)("exec", () => {
       expect(result, path).toMatchObject({
         name: "RuntError",
         kind: "InvalidArgument",
-        site: { subject: "--cgroup" },
+        site: { operation: "exec" },
       });
     }
   });

@@ -83,6 +83,12 @@ export function planExec(request: ExecRequest, host: HostFacts, seccomp: Compile
     });
   } else console.push({ op: "chown_stdio", uid: process.user.uid, gid: 0xffff_ffff, at: "process.user" });
 
+  // Not in the shim: from within the namespace nobody can be born in a cgroup by the host's path (nsdelegate).
+  const cgroupNamespace: Op[] =
+    request.namespaceFlags & namespaceFlags.cgroup
+      ? [{ op: "setns", fd: "init", nstype: namespaceFlags.cgroup }]
+      : [];
+
   const atSync: Record<string, HostStep[]> = {};
   if (seccomp?.listener) {
     const { listenerPath = "", listenerMetadata = "" } = request.config.linux.seccomp ?? {};
@@ -108,6 +114,7 @@ export function planExec(request: ExecRequest, host: HostFacts, seccomp: Compile
         parent: host.euid === 0 ? oomScoreOps(process, host) : [],
         init: [
           ...(request.joinsUserns ? [{ op: "become_root" } as const] : []),
+          ...cgroupNamespace,
           { op: "setsid" },
           ...(request.keyring === "new"
             ? [{ op: "session_keyring", name: `_ses.${request.id}` } as const]
