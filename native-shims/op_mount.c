@@ -207,10 +207,10 @@ op_check_device (struct shim *s, const struct op *op)
   uint64_t number = (uint64_t) st.st_rdev;
   uint64_t major = (number >> 8 & 0xfff) | (number >> 32 & ~(uint64_t) 0xfff);
   uint64_t minor = (number & 0xff) | (number >> 12 & 0xffffff00);
-  if (!S_ISCHR (st.st_mode) || major != op->u.check_device.major || minor != op->u.check_device.minor)
+  if ((st.st_mode & S_IFMT) != op->u.check_device.type || major != op->u.check_device.major || minor != op->u.check_device.minor)
     {
       errno = ENODEV;
-      return fail (s, "fstat", "not the character device %d:%d", (int) op->u.check_device.major,
+      return fail (s, "fstat", "not the device %d:%d", (int) op->u.check_device.major,
                    (int) op->u.check_device.minor);
     }
   return 0;

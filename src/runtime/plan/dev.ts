@@ -77,8 +77,8 @@ function makeDevice(device: LinuxDevice): DevOps {
 function bindDevice(context: PlanContext, device: LinuxDevice, tree: string): DevOps {
   if (device.type === "p") return makeDevice(device);
   const open: Op[] = [{ op: "open_tree", out: tree, dir: null, path: device.path, flags: k.OPEN_TREE_CLONE }];
-  if (device.type !== "b")
-    open.push({ op: "check_device", fd: tree, major: device.major, minor: device.minor });
+  const { major, minor } = device;
+  open.push({ op: "check_device", fd: tree, type: fileTypes[device.type], major, minor });
   const place: Op = { op: "move_mount", tree, path: device.path, make: Make.file, strict: 0 };
   return context.sourcePhase === "shim"
     ? { shim: open, init: [place] }

@@ -3,6 +3,8 @@ import * as k from "../../linux/mount-flags.ts";
 import type { Op } from "../wire/ops.ts";
 import type { PlanContext } from "./context.ts";
 
+const S_IFCHR = 0o020000;
+
 export interface HiddenPathOps {
   readonly shim: readonly Op[];
   /** While the host's /dev is still in sight. */
@@ -23,7 +25,7 @@ export function planHiddenPaths(context: PlanContext): HiddenPathOps {
   // The host's own null device, checked: one from the container's /dev could be anything (CVE-2025-31133).
   const cover: Op[] = [
     { op: "open_tree", out: "null", dir: null, path: "/dev/null", flags: k.OPEN_TREE_CLONE, at },
-    { op: "check_device", fd: "null", major: 1, minor: 3, at },
+    { op: "check_device", fd: "null", type: S_IFCHR, major: 1, minor: 3, at },
   ];
   // One empty directory covers them all.
   const empty: Op = {

@@ -104,8 +104,8 @@ export const opTable = {
   chroot: { phases: init, args: {} },
   /** umount2(2) MNT_DETACH on a path of this mount namespace. */
   umount: { phases: init, args: { path: "str" } },
-  /** fstat(2): `fd` is the character device major:minor. */
-  check_device: { phases: shimOrInit, args: { fd: "slot", major: "num", minor: "num" } },
+  /** fstat(2): `fd` is the device major:minor, of the type that the bits of `st_mode` say. */
+  check_device: { phases: shimOrInit, args: { fd: "slot", type: "num", major: "num", minor: "num" } },
 
   // — identity of the machine —
   sethostname: { phases: init, args: { name: "str" } },
