@@ -50,15 +50,12 @@ export function makeBytecode(options: BytecodeOptions): string[] {
     const trainer = join(import.meta.dirname, "bytecode-of.ts");
     const state = ["--root", join(work, "state"), "--log", errors];
     // Not through a pipe: a container that was created keeps its stderr open, and we would wait for its end.
-    const run = spawnSync(
-      options.node,
-      [trainer, boot, output, ...state, ...(command ? [command] : []), ...args],
-      {
-        stdio: "ignore",
-        timeout: 10_000,
-        killSignal: "SIGKILL",
-      },
-    );
+    const given = [...state, ...(command ? [command] : []), ...args];
+    const run = spawnSync(options.node, [...nodeFlags[program]!, trainer, boot, output, ...given], {
+      stdio: "ignore",
+      timeout: 10_000,
+      killSignal: "SIGKILL",
+    });
     if (!existsSync(output)) problems.push(`${program} ${command}: status ${run.status ?? run.signal}`);
   };
   try {

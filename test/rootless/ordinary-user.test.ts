@@ -207,16 +207,23 @@ describe("namespaces of an ordinary user", () => {
     expect(report.hostname).toBe("inside");
   });
 
+  const timeOffsets = { boottime: { secs: 86_400, nanosecs: 0 } };
+  const withTime = { namespaces: namespaces("pid", "ipc", "uts", "mount", "user", "time"), timeOffsets };
+
   asUser("a time namespace with offsets", async (context) => {
-    const gone = missing("time namespace", "kernel 6.1");
+    const gone = missing("time namespace", "kernel 6.2");
     context.skip(gone !== undefined, `needs ${gone}`);
-    const time = namespaces("pid", "ipc", "uts", "mount", "user", "time");
-    const report = await user.probe({
-      linux: { namespaces: time, timeOffsets: { boottime: { secs: 86_400, nanosecs: 0 } } },
-    });
+    const report = await user.probe({ linux: withTime });
     const uptime = Number(readFileSync("/proc/uptime", "latin1").split(" ")[0]);
     expect(report.clocks.boottime).toBeGreaterThan(uptime + 86_000);
     expect(report.namespaces.time).not.toBe(ownNamespace("time"));
+  });
+
+  asUser("a time namespace on a kernel that enters it at fork only: refused", async (context) => {
+    context.skip(missing("kernel 6.2") === undefined, "needs a kernel before 6.2");
+    expect(await user.refusal({ linux: withTime })).toContain(
+      "config.json: linux.namespaces: a time namespace without root needs Linux 6.2",
+    );
   });
 
   asUser("no user namespace: refused", async () => {

@@ -226,9 +226,9 @@ export class Container implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await using _bundle = this.#ownsBundle ? this.bundle : undefined;
+    using _stdio = this.#stdio;
     if (existsSync(this.directory)) await this.delete(true);
-    this.#stdio[Symbol.dispose]();
-    if (this.#ownsBundle) await this.bundle[Symbol.asyncDispose]();
   }
 }
 

@@ -47,7 +47,6 @@ const checks: Record<string, () => boolean> = {
   "no apparmor": () =>
     !existsSync("/sys/kernel/security/apparmor") && !existsSync("/sys/module/apparmor/parameters/enabled"),
   "no selinux": () => !existsSync("/sys/fs/selinux/enforce"),
-  "no memory controller": () => hasCgroup2() && !hasController("memory"),
   "no CAP_SYS_RESOURCE": () => !hasCapability("CAP_SYS_RESOURCE"),
   "time namespace": () => existsSync("/proc/self/ns/time"),
   "two CPUs": () => /^Cpus_allowed_list:\s*\d+[-,]/m.test(readFileSync("/proc/self/status", "latin1")),
@@ -63,7 +62,7 @@ function canDummy(): boolean {
 
 /**
  * The first of `wanted` that this machine has not. Beside the names above: "CAP_…", "memory controller",
- * "kernel 6.3", and the name of any program as "program:NAME".
+ * "no memory controller", "kernel 6.3", and the name of any program as "program:NAME".
  */
 export function missing(...wanted: string[]): string | undefined {
   return wanted.find((name) => !has(name));
@@ -75,8 +74,8 @@ function has(name: string): boolean {
   if (name.startsWith("CAP_")) return hasCapability(name);
   if (name.startsWith("kernel ")) return kernelIsAtLeast(name.slice(7));
   if (name.startsWith("program:")) return spawnSync("which", [name.slice(8)]).status === 0;
-  const controller = /^(\w+) controller$/.exec(name)?.[1];
-  if (controller) return hasController(controller);
+  const [, no, controller] = /^(no )?(\w+) controller$/.exec(name) ?? [];
+  if (controller) return hasController(controller) === !no;
   throw new Error(`nobody knows how to check for "${name}"`);
 }
 

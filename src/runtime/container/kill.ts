@@ -1,4 +1,5 @@
 /** `kill`: a signal to init, or to everything in the cgroup. @see runtime-spec 1.3 runtime.md#kill */
+import type { Fd } from "../../linux/fd.ts";
 import { namespaceFlags } from "../../linux/namespace-flags.ts";
 import { isAlive, pidfd_open, pidfd_send_signal } from "../../linux/process.ts";
 import { hasCode } from "../../linux/system-error.ts";
@@ -44,13 +45,24 @@ export function hasOwnPids(state: StoredState): boolean {
 export function signalProcess(process: ProcessId | undefined, signal: number): boolean {
   if (!process) return false;
   try {
-    using pidfd = pidfd_open(process.pid);
+    using pidfd = openProcess(process.pid);
+    if (!pidfd) return false;
     // The pidfd pins whoever has the pid now; only then is it worth asking who that is.
     if (!isAlive(process.pid, process.startTime)) return false;
     pidfd_send_signal(pidfd, signal);
     return true;
   } catch (error) {
     if (hasCode(error, "ESRCH")) return false;
+    throw error;
+  }
+}
+
+/** Undefined where there is no such process. Linux before 6.4 says EINVAL of one that is being reaped just now. */
+function openProcess(pid: number): Fd | undefined {
+  try {
+    return pidfd_open(pid);
+  } catch (error) {
+    if (hasCode(error, "ESRCH", "EINVAL")) return undefined;
     throw error;
   }
 }

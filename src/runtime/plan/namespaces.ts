@@ -89,14 +89,14 @@ export function planNamespaces(context: PlanContext): NamespaceOps {
 
 /**
  * As root in the shim, whose child is then born in it. An ordinary user may make one only in its own user
- * namespace, which init is; and init gets into it at execve, as Linux does since 6.1.
+ * namespace, which init is; and init gets into it at execve, as Linux does since 6.2.
  */
 function timeOps(context: PlanContext): Op[] {
   const { config, host } = context;
-  if (!host.capable && isOlder(host.kernel, 6, 1)) {
+  if (!host.capable && isOlder(host.kernel, 6, 2)) {
     throw new RuntError(
       "Unimplemented",
-      "config.json: linux.namespaces: a time namespace without root needs Linux 6.1",
+      "config.json: linux.namespaces: a time namespace without root needs Linux 6.2",
       {
         operation: "create",
         subject: "config.json: linux.namespaces",
