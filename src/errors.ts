@@ -45,7 +45,10 @@ export class RuntError extends Error {
 }
 
 /** How each kind leaves the process over its three doors: a shell, gRPC and HTTP. */
-export const errorCodes: Record<ErrorKind, { readonly exit: number; readonly grpc: number; readonly http: number }> = {
+export const errorCodes: Record<
+  ErrorKind,
+  { readonly exit: number; readonly grpc: number; readonly http: number }
+> = {
   InvalidArgument: { exit: 1, grpc: 3, http: 400 },
   NotFound: { exit: 1, grpc: 5, http: 404 },
   AlreadyExists: { exit: 1, grpc: 6, http: 409 },

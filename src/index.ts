@@ -19,7 +19,12 @@ export type {
   RuntimeContext,
 } from "./runtime/api.ts";
 export { exitCode } from "./runtime/create/exit-status.ts";
-export { Container, type ContainerOptions, createContainer, type LibraryExecOptions } from "./runtime/library/container.ts";
+export {
+  Container,
+  type ContainerOptions,
+  createContainer,
+  type LibraryExecOptions,
+} from "./runtime/library/container.ts";
 export { ContainerProcess } from "./runtime/library/process.ts";
 export { type RunOptions, type RunResult, run } from "./runtime/library/run.ts";
 export type { StdioOption, StdioOptions } from "./runtime/library/stdio.ts";

@@ -34,8 +34,9 @@ export function goJson(value: unknown, indent = ""): string {
 /** JSON.rawJSON of ES2025, which TypeScript's library does not list yet. */
 const rawJson = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON;
 
-/** Where a limit has more digits than a number can hold, none of them is lost. */
+/** Where a limit has more digits than a number can hold, none of them is lost; bytes are base64, as in Go. */
 function wholeNumbers(_key: string, value: unknown): unknown {
+  if (value instanceof Uint8Array) return Buffer.from(value).toString("base64");
   return typeof value === "bigint" ? rawJson(String(value)) : value;
 }
 

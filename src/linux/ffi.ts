@@ -60,7 +60,11 @@ export function call(funcName: string, types: readonly Type[], values: readonly 
 }
 
 /** The same on a thread of its own, for what may block. */
-export function callAsync(funcName: string, types: readonly Type[], values: readonly Value[]): Promise<number> {
+export function callAsync(
+  funcName: string,
+  types: readonly Type[],
+  values: readonly Value[],
+): Promise<number> {
   return binding().load({ ...descriptor(funcName, types, values), runInNewThread: true }) as Promise<number>;
 }
 

@@ -45,18 +45,18 @@ function parseLine(line: string): MountInfo {
     id: Number(id),
     parentId: Number(parentId),
     device,
-    root: unescape(root),
-    mountPoint: unescape(mountPoint),
+    root: unescapeOctal(root),
+    mountPoint: unescapeOctal(mountPoint),
     options: options.split(","),
     optionalFields: fields.slice(6, hyphen),
-    fsType: unescape(fsType),
-    source: unescape(source),
-    superOptions: unescape(superOptions).split(","),
+    fsType: unescapeOctal(fsType),
+    source: unescapeOctal(source),
+    superOptions: unescapeOctal(superOptions).split(","),
   };
 }
 
 /** Blank, tab, newline, backslash and "#" are written as three octal digits. */
-function unescape(text: string): string {
+function unescapeOctal(text: string): string {
   if (!text.includes("\\")) return text;
   return text.replaceAll(/\\([0-7]{3})/g, (_, octal: string) =>
     String.fromCharCode(Number.parseInt(octal, 8)),

@@ -1,6 +1,7 @@
 /** Window sizes of terminals. @see ioctl_tty(2) */
-import { Bytes, check, I32, I64, syscall } from "./ffi.ts";
+
 import type { Fd } from "./fd.ts";
+import { Bytes, check, I32, I64, syscall } from "./ffi.ts";
 import { SYS } from "./syscall-numbers.ts";
 
 const TCGETS = 0x5401;

@@ -13,13 +13,18 @@ import { startContainer, waitBlocking } from "./container/start.ts";
 import { updateContainer } from "./container/update.ts";
 
 export type * from "./api.ts";
-export { deleteContainer };
 export { formatPlan, planBundle } from "./plan/print.ts";
+export { deleteContainer };
 
 /** Makes a container and leaves: its init belongs to whoever reaps our orphans. */
 export async function create(context: RuntimeContext, id: string, options: CreateOptions): Promise<void> {
   using termination = abortOnTermination("create");
-  const mode = { operation: "create", stay: "untilReady", dieWithRuntime: false, waiting: "blocking" } as const;
+  const mode = {
+    operation: "create",
+    stay: "untilReady",
+    dieWithRuntime: false,
+    waiting: "blocking",
+  } as const;
   const { launched } = await createContainer(context, id, options, mode, termination.signal);
   await launched.left();
 }

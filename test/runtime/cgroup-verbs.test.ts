@@ -26,6 +26,20 @@ const counting = {
 };
 
 describe("pause and resume — runc-pause(8), runc-resume(8)", () => {
+  asRoot("a created container can be paused, and does not start until it is resumed", async () => {
+    await using c = await aContainer({ status: "created" });
+    await runtime.pause(c.context, c.id);
+    expect(c.status).toBe("paused");
+    await expect(runtime.start(c.context, c.id)).rejects.toMatchObject({
+      kind: "FailedPrecondition",
+      message: "container paused",
+    });
+    await runtime.resume(c.context, c.id);
+    expect(c.status).toBe("created");
+    await runtime.start(c.context, c.id);
+    expect(c.status).toBe("running");
+  });
+
   asRoot("a paused container does nothing, a resumed one goes on", async () => {
     await using c = await aContainer({ config: counting });
     await c.said(/3/);

@@ -14,7 +14,10 @@ export interface Bundle {
  * @param options config: path of the configuration, or the configuration itself; `<bundle>/config.json` if absent
  * @throws {RuntError} NotFound; InvalidArgument with the JSON path of what is wrong
  */
-export function loadBundle(bundle: string, options: { config?: string | object | undefined; operation: string }): Bundle {
+export function loadBundle(
+  bundle: string,
+  options: { config?: string | object | undefined; operation: string },
+): Bundle {
   const path = resolve(bundle);
   const { config, operation } = options;
   if (typeof config === "object") return { path, config: readConfig(config, "config", operation) };
@@ -25,7 +28,10 @@ export function loadBundle(bundle: string, options: { config?: string | object |
   } catch (error) {
     const { code = "" } = error as NodeJS.ErrnoException;
     const what = code === "ENOENT" ? `${file}: no such file or directory` : (error as Error).message;
-    const hint = code === "ENOENT" ? { hint: "a bundle is a directory with a config.json; runt-oci spec makes one" } : {};
+    const hint =
+      code === "ENOENT"
+        ? { hint: "a bundle is a directory with a config.json; runt-oci spec makes one" }
+        : {};
     const kind = code === "ENOENT" ? "NotFound" : "PermissionDenied";
     throw new RuntError(kind, what, { operation, path: file, code, ...hint }, error);
   }

@@ -10,7 +10,14 @@ import { HostSteps } from "../create/steps.ts";
 import { writeConfigOf } from "./config-store.ts";
 import { undoCreate } from "./delete.ts";
 import { type CreateMode, type Prepared, prepare } from "./prepare.ts";
-import { checkId, makeStateDirectory, type ProcessId, type StoredState, stageState, writeState } from "./state-store.ts";
+import {
+  checkId,
+  makeStateDirectory,
+  type ProcessId,
+  type StoredState,
+  stageState,
+  writeState,
+} from "./state-store.ts";
 import type { Found } from "./status.ts";
 
 /** A container that is created, and the line to its init. */
@@ -134,7 +141,12 @@ export function writePidFile(path: string, pid: number): void {
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });
-    throw new RuntError("Unavailable", `cannot write the pid file: ${(error as Error).message}`, { operation: "create", path }, error);
+    throw new RuntError(
+      "Unavailable",
+      `cannot write the pid file: ${(error as Error).message}`,
+      { operation: "create", path },
+      error,
+    );
   }
 }
 

@@ -19,7 +19,11 @@ import { type Found, findContainer, wrongState } from "./status.ts";
  * @param options force: kills a running container first, and is content where there is none
  * @throws {RuntError} NotFound; FailedPrecondition while it runs
  */
-export async function deleteContainer(context: RuntimeContext, id: string, options: { force: boolean }): Promise<void> {
+export async function deleteContainer(
+  context: RuntimeContext,
+  id: string,
+  options: { force: boolean },
+): Promise<void> {
   checkId(id, "delete");
   const directory = stateDirectory(context.root, id);
   using _lock = await lockIfThere(directory);
@@ -81,7 +85,9 @@ async function clear(context: RuntimeContext, { directory, state, config: known 
   removeState(context.root, state.id);
   if (!config || config.hooks.poststop.length === 0) return;
   // The container is gone whatever a hook says; the specification asks for a warning, and for the other hooks.
-  await runHooks(config, "poststop", state, "stopped", 0, (error) => context.log("warning", messageOf(error)));
+  await runHooks(config, "poststop", state, "stopped", 0, (error) =>
+    context.log("warning", messageOf(error)),
+  );
 }
 
 /** `delete` for a container whose init has ended and was reaped by us: there is nothing to find out any more. */

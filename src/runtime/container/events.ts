@@ -16,7 +16,8 @@ export function containerStats(context: RuntimeContext, id: string): ContainerEv
 
 function findRunning(context: RuntimeContext, id: string): Found {
   const found = findContainer(context.root, id, "events");
-  if (found.status === "stopped" || !found.state.cgroup) throw wrongState("events", id, "container not running");
+  if (found.status === "stopped" || !found.state.cgroup)
+    throw wrongState("events", id, "container not running");
   return found;
 }
 

@@ -1,7 +1,7 @@
 /** `exec`: one more process in a container that runs. @see runc-exec(8) */
 import { readFileSync, readlinkSync } from "node:fs";
 import { RuntError } from "../../errors.ts";
-import { namespaceFlags, type NamespaceFile } from "../../linux/namespace-flags.ts";
+import { type NamespaceFile, namespaceFlags } from "../../linux/namespace-flags.ts";
 import { hasCode } from "../../linux/system-error.ts";
 import { CAPABILITIES } from "../../spec/runtime/capabilities.ts";
 import { type Config, parseProcess } from "../../spec/runtime/config.ts";
@@ -53,7 +53,9 @@ export async function execInContainer(
   });
   using _launched = launched;
   if (detach) return undefined;
-  using _signals = forwardSignals((signal) => signalProcess({ pid: launched.pid, startTime: launched.startTime }, signal));
+  using _signals = forwardSignals((signal) =>
+    signalProcess({ pid: launched.pid, startTime: launched.startTime }, signal),
+  );
   if (bridge) launched.listen();
   bridge?.connect();
   const status = await launched.exited();
@@ -83,7 +85,8 @@ export async function startExec(
 ): Promise<Launched> {
   const { state, status } = found;
   if (status === "stopped") throw wrongState("exec", state.id, "cannot exec in a stopped container");
-  if (status === "creating") throw wrongState("exec", state.id, "cannot exec in a container that is being created");
+  if (status === "creating")
+    throw wrongState("exec", state.id, "cannot exec in a container that is being created");
   if (status === "paused" && !options.ignorePaused) {
     throw wrongState("exec", state.id, "cannot exec in a paused container (use --ignore-paused to override)");
   }
@@ -102,7 +105,10 @@ export async function startExec(
       pid,
       namespaceFlags: flags,
       joinsUserns: (flags & namespaceFlags.user) !== 0,
-      setgroupsDenied: host.setgroupsDenied || (flags & namespaceFlags.user) !== 0 && readFileSync(`/proc/${pid}/setgroups`, "latin1").startsWith("deny"),
+      setgroupsDenied:
+        host.setgroupsDenied ||
+        ((flags & namespaceFlags.user) !== 0 &&
+          readFileSync(`/proc/${pid}/setgroups`, "latin1").startsWith("deny")),
       console: consoleOf ?? (mode.consoleFd === undefined ? undefined : { fd: mode.consoleFd }),
       preserved: Array.from({ length: options.preserveFds ?? 0 }, (_, i) => 3 + i),
       cgroup: cgroup?.dir,
@@ -124,7 +130,12 @@ export async function startExec(
     attachCgroup: async () => {},
   });
   const { waiting, signal } = mode;
-  const launched = await launch(plan, steps, { operation: "exec", stdio: options.stdio ?? [0, 1, 2], waiting, signal });
+  const launched = await launch(plan, steps, {
+    operation: "exec",
+    stdio: options.stdio ?? [0, 1, 2],
+    waiting,
+    signal,
+  });
   try {
     if (options.pidfdSocket) sendPidfd(options.pidfdSocket, launched.pid, "setns");
     if (options.pidFile) writePidFile(options.pidFile, launched.pid);
@@ -164,7 +175,11 @@ function differingNamespaces({ state, status }: Found): number {
       if (readlinkSync(`/proc/${pid}/ns/${file}`) !== readlinkSync(`/proc/self/ns/${file}`)) flags |= flag;
     } catch (error) {
       if (hasCode(error, "EACCES") && status === "created") {
-        throw wrongState("exec", state.id, "cannot exec in a created container as an ordinary user: start it first");
+        throw wrongState(
+          "exec",
+          state.id,
+          "cannot exec in a created container as an ordinary user: start it first",
+        );
       }
       if (!hasCode(error, "ENOENT")) throw error;
     }
@@ -240,7 +255,10 @@ function parseUser(user: string | undefined): [number, number] | undefined {
 function capabilityName(name: string): string {
   const full = name.toUpperCase().startsWith("CAP_") ? name.toUpperCase() : `CAP_${name.toUpperCase()}`;
   if (!Object.hasOwn(CAPABILITIES, full)) {
-    throw new RuntError("InvalidArgument", `--cap ${name}: unknown capability`, { operation: "exec", subject: "--cap" });
+    throw new RuntError("InvalidArgument", `--cap ${name}: unknown capability`, {
+      operation: "exec",
+      subject: "--cap",
+    });
   }
   return full;
 }

@@ -7,7 +7,16 @@ import type { TerminalBridge } from "./terminal-bridge.ts";
  * Not passed on: what cannot be caught, what tells of our own children, what the terminal handling takes, and
  * what Node ignores. Of these last a listener that comes and goes leaves the default behind, which is to die.
  */
-const kept = new Set(["SIGKILL", "SIGSTOP", "SIGCHLD", "SIGURG", "SIGWINCH", "SIGPROF", "SIGPIPE", "SIGXFSZ"]);
+const kept = new Set([
+  "SIGKILL",
+  "SIGSTOP",
+  "SIGCHLD",
+  "SIGURG",
+  "SIGWINCH",
+  "SIGPROF",
+  "SIGPIPE",
+  "SIGXFSZ",
+]);
 
 /** Calls `send` with the number of every signal that we get. Dispose to be signalled oneself again. */
 export function forwardSignals(send: (signal: number) => void): Disposable {
@@ -30,7 +39,8 @@ export function abortOnTermination(operation: string): { readonly signal: AbortS
   const controller = new AbortController();
   const stack = new DisposableStack();
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const) {
-    const listener = (): void => controller.abort(new RuntError("Unavailable", `interrupted by ${name}`, { operation }));
+    const listener = (): void =>
+      controller.abort(new RuntError("Unavailable", `interrupted by ${name}`, { operation }));
     process.once(name, listener);
     stack.defer(() => process.off(name, listener));
   }

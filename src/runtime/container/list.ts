@@ -20,7 +20,8 @@ export function listContainers(context: RuntimeContext): ListedContainer[] {
     try {
       return [containerState(context, id)];
     } catch (error) {
-      if (!(error instanceof RuntError && error.kind === "NotFound")) context.log("warning", messageOf(error));
+      if (!(error instanceof RuntError && error.kind === "NotFound"))
+        context.log("warning", messageOf(error));
       return [];
     }
   });

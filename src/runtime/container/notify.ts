@@ -2,9 +2,9 @@
 import { chmodSync } from "node:fs";
 import type { Fd } from "../../linux/fd.ts";
 import { isAlive, POLLIN, poll } from "../../linux/process.ts";
+import { pipe, receive } from "../../linux/receive.ts";
 import { bindUnix, connectUnix, SOCK_DGRAM, SOCK_NONBLOCK, sendFds } from "../../linux/socket.ts";
 import { hasCode } from "../../linux/system-error.ts";
-import { pipe, receive } from "../../linux/receive.ts";
 
 export interface NotifyRelay {
   /** Waits until the container says it is ready, and says so on. Ends early when the container ends. */
@@ -37,7 +37,10 @@ export function relayNotify(stateDirectory: string, socket: string): NotifyRelay
 /** The READY=1 line of a datagram that has one. */
 function takeReady(from: Fd): string | undefined {
   try {
-    return receive(from, 4096).toString("utf8").split("\n").find((line) => line.startsWith("READY="));
+    return receive(from, 4096)
+      .toString("utf8")
+      .split("\n")
+      .find((line) => line.startsWith("READY="));
   } catch (error) {
     if (hasCode(error, "EAGAIN")) return undefined;
     throw error;
@@ -57,4 +60,3 @@ async function tell(socket: string, text: string): Promise<void> {
   }
   await poll(reader.n, 0, barrierTimeoutMs);
 }
-

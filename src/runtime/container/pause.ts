@@ -1,10 +1,11 @@
 /** `pause` and `resume`: the cgroup's freezer. @see runc-pause(8) */
+
+import { RuntError } from "../../errors.ts";
 import { flock } from "../../linux/flock.ts";
 import type { RuntimeContext } from "../api.ts";
 import { driverOf, requireCgroup } from "../cgroup/driver.ts";
 import { freeze, thaw } from "../cgroup/freeze.ts";
 import { type Found, findContainer, wrongState } from "./status.ts";
-import { RuntError } from "../../errors.ts";
 
 /** @throws {RuntError} FailedPrecondition unless it runs or is created */
 export async function pauseContainer(context: RuntimeContext, id: string): Promise<void> {
@@ -29,7 +30,10 @@ async function withCgroup(
   operation: string,
   run: (cgroup: ReturnType<typeof requireCgroup>) => Promise<void>,
 ): Promise<void> {
-  if (!state.cgroup) throw new RuntError("FailedPrecondition", `cannot ${operation}: the container has no cgroup`, { operation });
+  if (!state.cgroup)
+    throw new RuntError("FailedPrecondition", `cannot ${operation}: the container has no cgroup`, {
+      operation,
+    });
   using driver = driverOf(state.cgroup);
   await run(requireCgroup(driver, operation));
 }

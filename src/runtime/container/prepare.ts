@@ -3,19 +3,19 @@ import { join } from "node:path";
 import { namespaceFlags } from "../../linux/namespace-flags.ts";
 import type { Config } from "../../spec/runtime/config.ts";
 import type { CreateOptions, RuntimeContext } from "../api.ts";
+import { type Bundle, loadBundle } from "../bundle/load.ts";
 import { type CgroupPlan, planCgroup } from "../cgroup/cgroup-plan.ts";
-import { cgroupFacts } from "../cgroup/facts.ts";
-import { driverFor } from "../cgroup/driver.ts";
 import type { CgroupDriver } from "../cgroup/driver.ts";
+import { driverFor } from "../cgroup/driver.ts";
+import { cgroupFacts } from "../cgroup/facts.ts";
 import type { Waiting } from "../create/conversation.ts";
-import { bundleFacts, hostFacts } from "../host/measure.ts";
 import type { HostFacts } from "../host/facts.ts";
+import { bundleFacts, hostFacts } from "../host/measure.ts";
 import { PlanContext } from "../plan/context.ts";
 import { planCreate } from "../plan/create.ts";
 import { namespaceFile } from "../plan/namespaces.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { CompiledSeccomp } from "../seccomp/compile.ts";
-import { type Bundle, loadBundle } from "../bundle/load.ts";
 
 /** How the caller watches the container. */
 export interface CreateMode {
@@ -49,7 +49,8 @@ export async function prepare(
   mode: CreateMode,
 ): Promise<Prepared> {
   const { operation } = mode;
-  const bundle = mode.loaded ?? loadBundle(options.bundle, { config: mode.config ?? options.config, operation });
+  const bundle =
+    mode.loaded ?? loadBundle(options.bundle, { config: mode.config ?? options.config, operation });
   const { config } = bundle;
   const host = hostFacts();
   const facts = bundleFacts(config, bundle.path, { noPivot: options.noPivot ?? false, operation });

@@ -6,8 +6,8 @@ import { type Created, createContainer } from "./create.ts";
 import { deleteContainer } from "./delete.ts";
 import { abortOnTermination, forwardSignals, openBridge } from "./foreground.ts";
 import { signalProcess } from "./kill.ts";
-import type { CreateMode } from "./prepare.ts";
 import { relayNotify } from "./notify.ts";
+import type { CreateMode } from "./prepare.ts";
 import { afterStart, release, waitBlocking } from "./start.ts";
 
 /** Resolves with the exit status, or with nothing as soon as the process runs where it is detached. */
@@ -20,9 +20,13 @@ export async function runContainer(
   const loaded = loadBundle(options.bundle, { config: options.config, operation: "run" });
   const terminal = !detach && options.consoleSocket === undefined && loaded.config.process.terminal;
   if (!detach && options.consoleSocket !== undefined) {
-    throw new RuntError("InvalidArgument", "cannot use console socket if runc will not detach or allocate tty", {
-      operation: "run",
-    });
+    throw new RuntError(
+      "InvalidArgument",
+      "cannot use console socket if runc will not detach or allocate tty",
+      {
+        operation: "run",
+      },
+    );
   }
   using bridge = terminal ? await openBridge() : undefined;
   const created = await createUnlessInterrupted(context, id, options, {
@@ -65,7 +69,9 @@ async function createUnlessInterrupted(
 /** A container whose program cannot be started is of no use to anybody. */
 async function startOrDelete(context: RuntimeContext, id: string, { found }: Created): Promise<void> {
   try {
-    const relay = found.state.notifySocket ? relayNotify(found.directory, found.state.notifySocket) : undefined;
+    const relay = found.state.notifySocket
+      ? relayNotify(found.directory, found.state.notifySocket)
+      : undefined;
     await release(found, waitBlocking);
     await afterStart(context, found);
     await relay?.run(found.state.init!.pid, found.state.init!.startTime);

@@ -6,8 +6,8 @@ import { flock } from "../../linux/flock.ts";
 import { poll, pollSync } from "../../linux/process.ts";
 import { errnoText, hasCode, SystemError } from "../../linux/system-error.ts";
 import type { RuntimeContext } from "../api.ts";
-import { decodeMessage, type Message, recordSize } from "../wire/messages.ts";
 import { oneLine } from "../create/failure.ts";
+import { decodeMessage, type Message, recordSize } from "../wire/messages.ts";
 import { readConfigOf } from "./config-store.ts";
 import { killContainer } from "./kill.ts";
 import { relayNotify } from "./notify.ts";
@@ -28,12 +28,18 @@ export const waitOnThread: Waiter = async (fifo) => {
 };
 
 /** @throws {RuntError} FailedPrecondition in any state but created; why the program could not be run */
-export async function startContainer(context: RuntimeContext, id: string, wait: Waiter = waitOnThread): Promise<void> {
+export async function startContainer(
+  context: RuntimeContext,
+  id: string,
+  wait: Waiter = waitOnThread,
+): Promise<void> {
   let found = findContainer(context.root, id, "start");
   using _lock = await flock(found.directory);
   found = findContainer(context.root, id, "start");
   if (found.status === "stopped") throw wrongState("start", id, "cannot start a container that has stopped");
-  if (found.status === "creating") throw wrongState("start", id, "cannot start a container that is being created");
+  if (found.status === "creating")
+    throw wrongState("start", id, "cannot start a container that is being created");
+  if (found.status === "paused") throw wrongState("start", id, "container paused");
   if (found.status !== "created") throw wrongState("start", id, "cannot start an already running container");
 
   const relay = found.state.notifySocket ? relayNotify(found.directory, found.state.notifySocket) : undefined;
@@ -98,7 +104,12 @@ function startFailure(id: string, message: Message): RuntError {
     message.syscall === "hook"
       ? `error running startContainer hook: ${oneLine(message.text)}`
       : `${message.syscall === "execve" ? "exec" : message.syscall} ${message.text}: ${errnoText(message.errno)}`;
-  const kind = cause.code === "ENOENT" ? "NotFound" : cause.code === "EACCES" ? "PermissionDenied" : "FailedPrecondition";
+  const kind =
+    cause.code === "ENOENT"
+      ? "NotFound"
+      : cause.code === "EACCES"
+        ? "PermissionDenied"
+        : "FailedPrecondition";
   const site = { operation: "start", subject: `container ${id}`, syscall: message.syscall, code: cause.code };
   return new RuntError(kind, `unable to start container process: ${what}`, site, cause);
 }
@@ -114,4 +125,3 @@ export async function afterStart(context: RuntimeContext, found: Found): Promise
     throw error;
   }
 }
-

@@ -46,7 +46,9 @@ export interface ProcessId {
 /** As runc has them. @throws {RuntError} InvalidArgument */
 export function checkId(id: string, operation: string): void {
   if (!/^[\w+.-]+$/.test(id) || id === "." || id === ".." || id.length > 1024) {
-    throw new RuntError("InvalidArgument", `invalid container ID format: ${JSON.stringify(id)}`, { operation });
+    throw new RuntError("InvalidArgument", `invalid container ID format: ${JSON.stringify(id)}`, {
+      operation,
+    });
   }
 }
 
@@ -105,7 +107,12 @@ export function stageState(directory: string, state: StoredState): () => void {
 export function stateError(error: unknown, operation: string, id: string): RuntError {
   const { code = "", message } = error as NodeJS.ErrnoException;
   const kind = code === "EACCES" || code === "EPERM" ? "PermissionDenied" : "Unavailable";
-  return new RuntError(kind, `cannot keep the container's state: ${message}`, { operation, subject: `container ${id}`, code }, error);
+  return new RuntError(
+    kind,
+    `cannot keep the container's state: ${message}`,
+    { operation, subject: `container ${id}`, code },
+    error,
+  );
 }
 
 /** @throws {RuntError} NotFound: `container does not exist` */

@@ -30,9 +30,10 @@ export function findContainer(root: string, id: string, operation: string): Foun
 function statusOf(directory: string, state: StoredState): Status {
   if (!state.init) return isAlive(state.creator.pid, state.creator.startTime) ? "creating" : "stopped";
   if (!isAlive(state.init.pid, state.init.startTime)) return "stopped";
-  if (existsSync(join(directory, "exec.fifo"))) return "created";
+  // Frozen comes first: a created container can be paused too, and would not answer to start.
   using driver = state.cgroup && driverOf(state.cgroup);
-  return driver?.cgroup && isFrozen(driver.cgroup) ? "paused" : "running";
+  if (driver?.cgroup && isFrozen(driver.cgroup)) return "paused";
+  return existsSync(join(directory, "exec.fifo")) ? "created" : "running";
 }
 
 /** The document that `state` prints. */

@@ -11,7 +11,11 @@ import { findContainer, wrongState } from "./status.ts";
  * What `resources` leaves out stays as it is. Devices are not touched.
  * @throws {RuntError} with the old limits in place
  */
-export async function updateContainer(context: RuntimeContext, id: string, resources: LinuxResources): Promise<void> {
+export async function updateContainer(
+  context: RuntimeContext,
+  id: string,
+  resources: LinuxResources,
+): Promise<void> {
   using _lock = await flock(findContainer(context.root, id, "update").directory);
   const { directory, state, status } = findContainer(context.root, id, "update");
   if (status === "stopped" || !state.cgroup) throw wrongState("update", id, "container not running");

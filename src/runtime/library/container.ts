@@ -2,11 +2,18 @@
 import { randomUUID } from "node:crypto";
 import type { Readable, Writable } from "node:stream";
 import { messageOf } from "../../errors.ts";
-import { defaultRoot } from "./default-root.ts";
-import type { LinuxResources } from "../../spec/runtime/resources.ts";
 import { readDocument } from "../../spec/runtime/parse.ts";
-import type { CgroupManager, ContainerEvent, ContainerState, ExecOptions, ExitStatus, RuntimeContext } from "../api.ts";
+import type { LinuxResources } from "../../spec/runtime/resources.ts";
+import type {
+  CgroupManager,
+  ContainerEvent,
+  ContainerState,
+  ExecOptions,
+  ExitStatus,
+  RuntimeContext,
+} from "../api.ts";
 import { loadBundle } from "../bundle/load.ts";
+import { readConfigOf } from "../container/config-store.ts";
 import { type Created, createContainer as create } from "../container/create.ts";
 import { deleteContainer, removeStopped } from "../container/delete.ts";
 import { containerEvents, containerStats } from "../container/events.ts";
@@ -16,8 +23,8 @@ import { containerState, listProcesses } from "../container/list.ts";
 import { pauseContainer, resumeContainer } from "../container/pause.ts";
 import { afterStart, release } from "../container/start.ts";
 import { findContainer } from "../container/status.ts";
-import { readConfigOf } from "../container/config-store.ts";
 import { updateContainer } from "../container/update.ts";
+import { defaultRoot } from "./default-root.ts";
 import { ContainerProcess } from "./process.ts";
 import { signalNumber } from "./signal.ts";
 import { Stdio, type StdioOptions } from "./stdio.ts";
@@ -160,7 +167,13 @@ export class Container implements AsyncDisposable {
     const process = processOf(readConfigOf(found.directory), { ...rest, args });
     const stdio = new Stdio(process.terminal ? "terminal" : wanted);
     try {
-      const mode = { stay: "untilExit", dieWithRuntime: true, waiting: "events", consoleFd: stdio.console, signal } as const;
+      const mode = {
+        stay: "untilExit",
+        dieWithRuntime: true,
+        waiting: "events",
+        consoleFd: stdio.console,
+        signal,
+      } as const;
       const launched = await startExec(this.#context, found, process, { stdio: stdio.fds }, mode);
       stdio.connect();
       return new ContainerProcess(launched, stdio);
@@ -186,7 +199,10 @@ export class Container implements AsyncDisposable {
   /** New limits, as in `linux.resources`; what is left out stays. */
   async update(resources: object): Promise<void> {
     const { LinuxResources: schema } = await import("../../spec/runtime/resources.ts");
-    const checked: LinuxResources = readDocument(schema, resources, { where: "resources", operation: "update" });
+    const checked: LinuxResources = readDocument(schema, resources, {
+      where: "resources",
+      operation: "update",
+    });
     await updateContainer(this.#context, this.id, checked);
   }
 
@@ -234,7 +250,10 @@ export class Container implements AsyncDisposable {
 }
 
 export interface LibraryExecOptions
-  extends Pick<ExecOptions, "cwd" | "env" | "tty" | "user" | "additionalGids" | "capabilities" | "noNewPrivs" | "ignorePaused"> {
+  extends Pick<
+    ExecOptions,
+    "cwd" | "env" | "tty" | "user" | "additionalGids" | "capabilities" | "noNewPrivs" | "ignorePaused"
+  > {
   /** "pipe" by default. */
   readonly stdio?: StdioOptions;
   readonly signal?: AbortSignal;

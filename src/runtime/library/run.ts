@@ -1,7 +1,8 @@
 /** A bundle in, an exit status out. */
-import { type ContainerOptions, createContainer } from "./container.ts";
-import type { ExitStatus } from "../api.ts";
+
 import type { Readable } from "node:stream";
+import type { ExitStatus } from "../api.ts";
+import { type ContainerOptions, createContainer } from "./container.ts";
 
 export interface RunResult {
   readonly status: ExitStatus;

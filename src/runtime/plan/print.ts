@@ -115,7 +115,7 @@ const readers: Record<string, (value: number | bigint) => string> = {
   at_flags: (value) => (Number(value) === k.AT_RECURSIVE ? "AT_RECURSIVE" : hex(value)),
   mode: (value) => `0${value.toString(8)}`,
   mask: (value) => `0${value.toString(8)}`,
-  type: (value) => ({ 0o020000: "character", 0o060000: "block" })[Number(value)] ?? String(value),
+  type: (value) => ({ 4802: "character", 14406: "block" })[Number(value)] ?? String(value),
   gid: (value) => (Number(value) === 0xffff_ffff ? "unchanged" : String(value)),
   point: (value) => syncPoints[Number(value)] ?? String(value),
   make: (value) => ["a directory", "a file", "nothing"][Number(value)] ?? String(value),
@@ -190,10 +190,19 @@ function openTreeNames(flags: number): string {
   return ["CLONE", ...(flags & k.AT_RECURSIVE ? ["RECURSIVE"] : [])].join("|");
 }
 
+const attributes = {
+  RDONLY: k.MOUNT_ATTR_RDONLY,
+  NOSUID: k.MOUNT_ATTR_NOSUID,
+  NODEV: k.MOUNT_ATTR_NODEV,
+  NOEXEC: k.MOUNT_ATTR_NOEXEC,
+  NODIRATIME: k.MOUNT_ATTR_NODIRATIME,
+  IDMAP: k.MOUNT_ATTR_IDMAP,
+  NOSYMFOLLOW: k.MOUNT_ATTR_NOSYMFOLLOW,
+} as const;
+
 function attributeNames(value: number | bigint): string {
   const flags = Number(value);
-  const names = ["RDONLY", "NOSUID", "NODEV", "NOEXEC", "NODIRATIME", "IDMAP", "NOSYMFOLLOW"] as const;
-  const set = names.filter((name) => flags & k[`MOUNT_ATTR_${name}`]) as string[];
+  const set = Object.entries(attributes).flatMap(([name, bit]) => (flags & bit ? [name] : []));
   const atime = flags & k.MOUNT_ATTR__ATIME;
   if (atime === k.MOUNT_ATTR__ATIME) set.push("ATIME");
   else if (atime & k.MOUNT_ATTR_NOATIME) set.push("NOATIME");

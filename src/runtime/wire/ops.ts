@@ -184,7 +184,9 @@ export type Op = {
     readonly otherwise?: readonly Op[];
     /** A failure is passed over. */
     readonly optional?: boolean;
-  } & { readonly [A in keyof (typeof opTable)[N]["args"]]: ArgValues[(typeof opTable)[N]["args"][A] & ArgType] };
+  } & {
+    readonly [A in keyof (typeof opTable)[N]["args"]]: ArgValues[(typeof opTable)[N]["args"][A] & ArgType];
+  };
 }[OpName];
 
 /** What `move_mount` makes when there is nothing to mount on. */

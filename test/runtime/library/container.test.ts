@@ -152,7 +152,9 @@ describe("exec", () => {
     await using bundle = await aBundle(shell("sleep 60"));
     await using container = await createContainer({ bundle: bundle.path, root: stateRoot });
     await container.start();
-    await using inside = await container.exec(["sh", "-c", "cat; echo $GREETING; exit 4"], { env: ["GREETING=hi"] });
+    await using inside = await container.exec(["sh", "-c", "cat; echo $GREETING; exit 4"], {
+      env: ["GREETING=hi"],
+    });
     inside.stdin!.end("through stdin\n");
     expect(await textOf(inside.stdout)).toBe("through stdin\nhi\n");
     expect(await inside.wait()).toEqual({ exited: 4 });
