@@ -114,5 +114,5 @@ export interface RuntimeVerbs {
     id: string,
     options: { intervalMs: number; signal?: AbortSignal },
   ): AsyncIterable<ContainerEvent>;
-  stats(context: RuntimeContext, id: string): ContainerEvent;
+  stats(context: RuntimeContext, id: string): Promise<ContainerEvent>;
 }

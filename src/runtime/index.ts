@@ -1,23 +1,20 @@
-/** The OCI runtime's verbs, for the command line and for whoever builds on them. */
-import type { CreateOptions, RuntimeContext, RuntimeVerbs } from "./api.ts";
-import { createContainer } from "./container/create.ts";
-import { deleteContainer } from "./container/delete.ts";
-import { containerEvents, containerStats } from "./container/events.ts";
-import { execInContainer } from "./container/exec.ts";
-import { abortOnTermination } from "./container/foreground.ts";
-import { killContainer } from "./container/kill.ts";
+/**
+ * The OCI runtime's verbs, for the command line and for whoever builds on them.
+ *
+ * A command needs one of them and lives for some milliseconds, so each brings its own parts along when it is
+ * called; only the ones that answer at once are loaded with this file.
+ */
+import type { RuntimeVerbs } from "./api.ts";
 import { containerState, listContainers, listProcesses } from "./container/list.ts";
-import { pauseContainer, resumeContainer } from "./container/pause.ts";
-import { runContainer } from "./container/run.ts";
-import { startContainer, waitBlocking } from "./container/start.ts";
-import { updateContainer } from "./container/update.ts";
 
 export type * from "./api.ts";
-export { formatPlan, planBundle } from "./plan/print.ts";
-export { deleteContainer };
 
 /** Makes a container and leaves: its init belongs to whoever reaps our orphans. */
-export async function create(context: RuntimeContext, id: string, options: CreateOptions): Promise<void> {
+export const create: RuntimeVerbs["create"] = async (context, id, options) => {
+  const [{ createContainer }, { abortOnTermination }] = await Promise.all([
+    import("./container/create.ts"),
+    import("./container/foreground.ts"),
+  ]);
   using termination = abortOnTermination("create");
   const mode = {
     operation: "create",
@@ -27,17 +24,48 @@ export async function create(context: RuntimeContext, id: string, options: Creat
   } as const;
   const { launched } = await createContainer(context, id, options, mode, termination.signal);
   await launched.left();
-}
+};
 
-export const start: RuntimeVerbs["start"] = (context, id) => startContainer(context, id, waitBlocking);
-export const run: RuntimeVerbs["run"] = runContainer;
-export const exec: RuntimeVerbs["exec"] = execInContainer;
+export const start: RuntimeVerbs["start"] = async (context, id) => {
+  const { startContainer, waitBlocking } = await import("./container/start.ts");
+  await startContainer(context, id, waitBlocking);
+};
+
+export const run: RuntimeVerbs["run"] = async (...args) =>
+  (await import("./container/run.ts")).runContainer(...args);
+
+export const exec: RuntimeVerbs["exec"] = async (...args) =>
+  (await import("./container/exec.ts")).execInContainer(...args);
+
 export const state: RuntimeVerbs["state"] = containerState;
 export const list: RuntimeVerbs["list"] = listContainers;
-export const kill: RuntimeVerbs["kill"] = killContainer;
 export const ps: RuntimeVerbs["ps"] = listProcesses;
-export const pause: RuntimeVerbs["pause"] = pauseContainer;
-export const resume: RuntimeVerbs["resume"] = resumeContainer;
-export const update: RuntimeVerbs["update"] = updateContainer;
-export const events: RuntimeVerbs["events"] = containerEvents;
-export const stats: RuntimeVerbs["stats"] = containerStats;
+
+export const kill: RuntimeVerbs["kill"] = async (...args) =>
+  (await import("./container/kill.ts")).killContainer(...args);
+
+export const deleteContainer: RuntimeVerbs["deleteContainer"] = async (...args) =>
+  (await import("./container/delete.ts")).deleteContainer(...args);
+
+export const pause: RuntimeVerbs["pause"] = async (...args) =>
+  (await import("./container/pause.ts")).pauseContainer(...args);
+
+export const resume: RuntimeVerbs["resume"] = async (...args) =>
+  (await import("./container/pause.ts")).resumeContainer(...args);
+
+export const update: RuntimeVerbs["update"] = async (...args) =>
+  (await import("./container/update.ts")).updateContainer(...args);
+
+export const events: RuntimeVerbs["events"] = async function* (...args) {
+  yield* (await import("./container/events.ts")).containerEvents(...args);
+};
+
+export const stats: RuntimeVerbs["stats"] = async (...args) =>
+  (await import("./container/events.ts")).containerStats(...args);
+
+/** The plan for a bundle, and how it reads. Nothing is done. @throws {RuntError} as create would */
+export const planBundle = async (...args: Parameters<typeof import("./plan/print.ts").planBundle>) =>
+  (await import("./plan/print.ts")).planBundle(...args);
+
+export const formatPlan = async (...args: Parameters<typeof import("./plan/print.ts").formatPlan>) =>
+  (await import("./plan/print.ts")).formatPlan(...args);

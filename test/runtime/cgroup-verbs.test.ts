@@ -255,7 +255,7 @@ describe("update — runc-update(8)", () => {
 describe("events and stats — runc-events(8)", () => {
   asRoot("--stats: one object, as runc writes it", async () => {
     await using c = await aContainer();
-    const event = runtime.stats(c.context, c.id) as Json;
+    const event = (await runtime.stats(c.context, c.id)) as Json;
     expect(event).toMatchObject({ type: "stats", id: c.id });
     expect(event.data).toMatchObject({
       cpu: { usage: { total: expect.any(Number) } },
@@ -310,11 +310,9 @@ describe("events and stats — runc-events(8)", () => {
 
   asRoot("a stopped container: refused", async () => {
     await using c = await aContainer({ status: "stopped" });
-    expect(() => runtime.stats(c.context, c.id)).toThrow(
-      expect.objectContaining({
-        kind: "FailedPrecondition",
-        message: expect.stringContaining("container not running"),
-      }),
-    );
+    await expect(runtime.stats(c.context, c.id)).rejects.toMatchObject({
+      kind: "FailedPrecondition",
+      message: expect.stringContaining("container not running"),
+    });
   });
 });

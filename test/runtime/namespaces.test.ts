@@ -1,9 +1,10 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync, readlinkSync } from "node:fs";
+import { readFileSync, readlinkSync, rmdirSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import type { RuntError } from "../../src/errors.ts";
-import { dev, devpts, namespaces, proc, usualNamespaces } from "../support/bundle.ts";
+import { hierarchy } from "../../src/runtime/cgroup/hierarchy.ts";
+import { dev, devpts, freshName, namespaces, proc, usualNamespaces } from "../support/bundle.ts";
 import { aContainer, probeIn, refusal, runBundle } from "../support/container.ts";
 import { asRoot, needs, ownNamespace } from "../support/needs.ts";
 import { mountAt } from "../support/probe.ts";
@@ -81,11 +82,14 @@ describe("namespaces — runtime-spec config-linux.md#namespaces", () => {
   });
 
   asRoot("without a cgroup namespace the cgroup has its full path", async () => {
+    const above = `/${freshName()}`;
     const report = await probeIn({
-      linux: { namespaces: namespaces("mount", "pid"), cgroupsPath: "/runt-test-path/inner" },
+      linux: { namespaces: namespaces("mount", "pid"), cgroupsPath: `${above}/inner` },
       hostname: undefined,
     });
-    expect(report.cgroup).toContain("0::/runt-test-path/inner");
+    expect(report.cgroup).toContain(`0::${above}/inner`);
+    // As runc's, delete takes the container's own cgroup only: others may have come to live above it.
+    rmdirSync(`${hierarchy().mountPoint}${above}`);
   });
 
   for (const [type, flag] of [

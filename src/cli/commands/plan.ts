@@ -33,7 +33,7 @@ export default command({
   async run(context, [bundle], { format, config }) {
     const { formatPlan, planBundle } = await import("../../runtime/index.ts");
     const plan = await planBundle(resolve(bundle!), { context, ...(config && { config: resolve(config) }) });
-    context.print(format === "json" ? `${goJson(plan, "  ")}\n` : formatPlan(plan));
+    context.print(format === "json" ? `${goJson(plan, "  ")}\n` : await formatPlan(plan));
     return 0;
   },
 });

@@ -20,7 +20,7 @@ export default command({
     const intervalMs = durationMs(interval);
     const { events, stats } = await import("../../../runtime/index.ts");
     if (once) {
-      context.print(`${goJson(stats(context, id!))}\n`);
+      context.print(`${goJson(await stats(context, id!))}\n`);
       return 0;
     }
     for await (const event of events(context, id!, { intervalMs })) context.print(`${goJson(event)}\n`);
