@@ -115,7 +115,8 @@ const readers: Record<string, (value: number | bigint) => string> = {
   at_flags: (value) => (Number(value) === k.AT_RECURSIVE ? "AT_RECURSIVE" : hex(value)),
   mode: (value) => `0${value.toString(8)}`,
   mask: (value) => `0${value.toString(8)}`,
-  type: (value) => ({ 4802: "character", 14406: "block" })[Number(value)] ?? String(value),
+  type: (value) =>
+    Number(value) === 0o020000 ? "character" : Number(value) === 0o060000 ? "block" : String(value),
   gid: (value) => (Number(value) === 0xffff_ffff ? "unchanged" : String(value)),
   point: (value) => syncPoints[Number(value)] ?? String(value),
   make: (value) => ["a directory", "a file", "nothing"][Number(value)] ?? String(value),
