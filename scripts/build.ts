@@ -55,10 +55,10 @@ async function buildCli(): Promise<void> {
   rmSync(old, { recursive: true, force: true });
 }
 
-/** For programs that import the package; its dependencies stay packages. */
+/** For programs that import the package, with its types; its dependencies stay packages. */
 async function buildLibrary(): Promise<void> {
   const entry = join(root, "src/index.ts");
-  if (!existsSync(entry)) return;
+  rmSync(join(dist, "lib"), { recursive: true, force: true });
   await build({
     absWorkingDir: root,
     entryPoints: [entry],
@@ -72,6 +72,8 @@ async function buildLibrary(): Promise<void> {
     sourcemap: "linked",
     logLevel: "warning",
   });
+  const tsc = join(root, "node_modules/typescript/bin/tsc");
+  execFileSync(node, [tsc, "-p", join(root, "tsconfig.types.json")], { stdio: "inherit" });
 }
 
 /** Makes a file under another name and moves it over `path`, which may be in use. */
