@@ -174,9 +174,9 @@ runt_socket_in (int netns, int domain, int type, int protocol)
   return pid < 0 ? -error : in.result;
 }
 
-/* A stream socket connected to the unix socket at `path`. */
-EXPORT long
-runt_connect (const char *path, int type)
+/* A unix socket that `attach` (connect or bind) has tied to `path`. */
+static long
+unix_socket (const char *path, int type, int (*attach) (int, const struct sockaddr *, socklen_t))
 {
   struct sockaddr_un address = { .sun_family = AF_UNIX };
   if (strlen (path) >= sizeof address.sun_path)
@@ -185,7 +185,7 @@ runt_connect (const char *path, int type)
   int fd = socket (AF_UNIX, type | SOCK_CLOEXEC, 0);
   if (fd < 0)
     return -errno;
-  if (connect (fd, (struct sockaddr *) &address, sizeof address) < 0)
+  if (attach (fd, (const struct sockaddr *) &address, sizeof address) < 0)
     {
       int error = errno;
       close (fd);
@@ -194,24 +194,16 @@ runt_connect (const char *path, int type)
   return fd;
 }
 
-/* A socket bound to `path`, for datagrams. */
+EXPORT long
+runt_connect (const char *path, int type)
+{
+  return unix_socket (path, type, connect);
+}
+
 EXPORT long
 runt_bind (const char *path, int type)
 {
-  struct sockaddr_un address = { .sun_family = AF_UNIX };
-  if (strlen (path) >= sizeof address.sun_path)
-    return -ENAMETOOLONG;
-  strcpy (address.sun_path, path);
-  int fd = socket (AF_UNIX, type | SOCK_CLOEXEC, 0);
-  if (fd < 0)
-    return -errno;
-  if (bind (fd, (struct sockaddr *) &address, sizeof address) < 0)
-    {
-      int error = errno;
-      close (fd);
-      return -error;
-    }
-  return fd;
+  return unix_socket (path, type, bind);
 }
 
 /* sendmsg(2) of `bytes` with the fds `fds[0..count-1]` beside them. */

@@ -304,12 +304,3 @@ op_move_root (struct shim *s, const struct op *op)
     return fail (s, "chdir", "/");
   return 0;
 }
-
-int
-op_chroot (struct shim *s, const struct op *op)
-{
-  (void) op;
-  if (fchdir (s->root) < 0 || syscall (SYS_chroot, ".") < 0 || chdir ("/") < 0)
-    return fail (s, "chroot", "the rootfs");
-  return 0;
-}

@@ -100,8 +100,6 @@ export const opTable = {
   pivot_root: { phases: init, args: {} },
   /** MS_MOVE and chroot(2), for a root that cannot pivot (--no-pivot, initramfs). */
   move_root: { phases: init, args: {} },
-  /** chroot(2) alone, without a mount namespace. */
-  chroot: { phases: init, args: {} },
   /** umount2(2) MNT_DETACH on a path of this mount namespace. */
   umount: { phases: init, args: { path: "str" } },
   /** fstat(2): `fd` is the device major:minor, of the type that the bits of `st_mode` say. */
