@@ -25,6 +25,7 @@ import {
 } from "./process.ts";
 import { planReadonlyRoot, planRootfs } from "./rootfs.ts";
 import { memoryPolicyOps } from "./scheduling.ts";
+import { listenerStep, seccompOp } from "./seccomp.ts";
 
 const personalities = { LINUX: 0x0000, LINUX32: 0x0008 } as const;
 const keepGid = 0xffff_ffff;
@@ -61,7 +62,7 @@ export function planCreate(context: PlanContext, seccomp: CompiledSeccomp | unde
   );
   const identity: IdentityOptions = {
     setgroups: setgroupsOf(context),
-    seccomp: seccomp && { op: "seccomp", filter: seccomp.filter, flags: seccomp.flags, at: "linux.seccomp" },
+    seccomp: seccompOp(seccomp),
     listener: seccomp?.listener ?? false,
     candidates: executableCandidates(process.args[0]!, env),
     bits,
@@ -113,8 +114,7 @@ export function planCreate(context: PlanContext, seccomp: CompiledSeccomp | unde
   const runtimeHooks = [...hookSteps(config, "prestart"), ...hookSteps(config, "createRuntime")];
   if (runtimeHooks.length > 0) atSync.hooks = runtimeHooks;
   if (seccomp?.listener) {
-    const { listenerPath = "", listenerMetadata = "" } = config.linux.seccomp ?? {};
-    atSync.seccomp = [{ step: "seccomp-listener", path: listenerPath, metadata: listenerMetadata }];
+    atSync.seccomp = [listenerStep(config)];
   }
 
   const undumpable: Op = { op: "undumpable" };

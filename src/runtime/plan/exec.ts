@@ -20,6 +20,7 @@ import {
   settingOps,
 } from "./process.ts";
 import { affinityOps, memoryPolicyOps } from "./scheduling.ts";
+import { listenerStep, seccompOp } from "./seccomp.ts";
 
 export interface ExecRequest {
   readonly id: string;
@@ -50,7 +51,7 @@ export function planExec(request: ExecRequest, host: HostFacts, seccomp: Compile
   const available = request.joinsUserns ? allCapabilities(host.lastCapability) : host.permitted;
   const identity: IdentityOptions = {
     setgroups: request.setgroupsDenied ? "denied" : "allowed",
-    seccomp: seccomp && { op: "seccomp", filter: seccomp.filter, flags: seccomp.flags, at: "linux.seccomp" },
+    seccomp: seccompOp(seccomp),
     listener: seccomp?.listener ?? false,
     candidates: executableCandidates(process.args[0]!, env),
     bits: capabilityBits(process.capabilities, available, (text) => warnings.push(text)),
@@ -91,8 +92,7 @@ export function planExec(request: ExecRequest, host: HostFacts, seccomp: Compile
 
   const atSync: Record<string, HostStep[]> = {};
   if (seccomp?.listener) {
-    const { listenerPath = "", listenerMetadata = "" } = request.config.linux.seccomp ?? {};
-    atSync.seccomp = [{ step: "seccomp-listener", path: listenerPath, metadata: listenerMetadata }];
+    atSync.seccomp = [listenerStep(request.config)];
   }
   return {
     before,

@@ -6,7 +6,6 @@ import type { HostFacts } from "../host/facts.ts";
 import type { Op } from "../wire/ops.ts";
 import { ioPriorityOps, schedulerOps } from "./scheduling.ts";
 
-const CAP_SYS_ADMIN = 1n << 21n;
 const CAP_SYS_RESOURCE = 1n << 24n;
 
 /**
@@ -197,5 +196,3 @@ export function settingOps(process: Process): Op[] {
 export function allCapabilities(last: number): bigint {
   return (1n << BigInt(last + 1)) - 1n;
 }
-
-export { CAP_SYS_ADMIN };
