@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { describe, expect } from "vitest";
 import { needs } from "../support/needs.ts";
+import { Script } from "../support/script.ts";
 
 const asRoot = needs("root", "program:ip");
 
@@ -32,26 +33,26 @@ function move(
   moves: readonly string[],
   inTarget = "true",
 ): { moved: Moved[]; links: LinkReport[] } {
-  const program = `
-    const { moveNetworkDevice } = await import(${JSON.stringify(new URL("../../src/linux/netdevice.ts", import.meta.url).href)});
-    for (const word of process.argv.slice(2)) {
+  using program = new Script(`
+    import { moveNetworkDevice } from "./src/linux/netdevice.ts";
+    for (const word of process.argv.slice(3)) {
       const [device, name = device] = word.split("=");
       try {
-        moveNetworkDevice(device, name, Number(process.argv[1]));
+        moveNetworkDevice(device, name, Number(process.argv[2]));
         console.log(JSON.stringify({ device, code: null, message: "" }));
       } catch (error) {
         console.log(JSON.stringify({ device, code: error.code, message: error.message }));
       }
-    }`;
+    }`);
   const script = `set -e
     ${setup}
     unshare --net sleep 60 </dev/null >/dev/null & target=$!
     trap 'kill $target' EXIT
     while [ "$(readlink /proc/$target/ns/net)" = "$(readlink /proc/self/ns/net)" ]; do sleep 0.02; done
     nsenter --net=/proc/$target/ns/net sh -c '${inTarget}'
-    "$NODE" --input-type=module -e "$PROGRAM" $target "$@"
+    "$NODE" "$PROGRAM" $target "$@"
     nsenter --net=/proc/$target/ns/net ip -j addr`;
-  const env = { ...process.env, NODE: process.execPath, PROGRAM: program };
+  const env = { ...process.env, NODE: process.execPath, PROGRAM: program.path };
   const output = execFileSync("unshare", ["--net", "sh", "-c", script, "sh", ...moves], {
     env,
     encoding: "utf8",

@@ -1,28 +1,16 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import { Script } from "../../support/script.ts";
 import { skipWithout } from "./skip.ts";
 import type { PlanOptions } from "./support.ts";
 
-const root = join(import.meta.dirname, "../../..");
 const nobody = "65534";
-let dir: string;
-beforeAll(() => {
-  dir = mkdtempSync(join(tmpdir(), "runt-rootless-"));
-  chmodSync(dir, 0o755);
-});
-afterAll(() => rmSync(dir, { recursive: true }));
 
 /** What becomes of the cgroup of a container that an ordinary user makes. */
 function asNobody(options: PlanOptions): string {
-  const script = join(dir, "script.ts");
-  writeFileSync(
-    script,
-    `
-    import { aPlan } from "${root}/test/runtime/cgroup/support.ts";
-    import { driverFor, requireCgroup } from "${root}/src/runtime/cgroup/driver.ts";
+  using script = new Script(`
+    import { aPlan } from "./test/runtime/cgroup/support.ts";
+    import { driverFor, requireCgroup } from "./src/runtime/cgroup/driver.ts";
     const driver = driverFor(aPlan(${JSON.stringify({ rootless: true, ...options })}));
     try {
       await driver.prepare();
@@ -33,10 +21,9 @@ function asNobody(options: PlanOptions): string {
     } catch (error) {
       console.log(error.kind, error.message);
     }
-    `,
-  );
-  const as = ["--reuid", nobody, "--regid", nobody, "--clear-groups", process.execPath, script];
-  return execFileSync("setpriv", as, { encoding: "utf8", cwd: dir, env: {} });
+  `);
+  const as = ["--reuid", nobody, "--regid", nobody, "--clear-groups", process.execPath, script.path];
+  return execFileSync("setpriv", as, { encoding: "utf8", cwd: "/", env: {} });
 }
 
 describe("an ordinary user without a cgroup to write to", { timeout: 30_000 }, () => {

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -9,6 +9,7 @@ import { type CgroupDriver, driverFor, driverOf } from "../../../../src/runtime/
 import { hierarchy } from "../../../../src/runtime/cgroup/hierarchy.ts";
 import { cgroupOfProcess } from "../../../../src/runtime/cgroup/join.ts";
 import { killAll } from "../../../../src/runtime/cgroup/kill.ts";
+import { Script } from "../../../support/script.ts";
 import { origin, resources } from "../resources.ts";
 import { skipWithout } from "../skip.ts";
 import { aPlan, freshName, type PlanOptions, Shell } from "../support.ts";
@@ -215,16 +216,10 @@ describe("systemd driver of an ordinary user", { timeout: 60_000 }, () => {
   skipWithout("root", "cgroup2", "systemd");
   test("the scope is in the user's own slice, with limits", (context) => {
     context.skip(!lingering, "needs a user session of alice");
-    const dir = mkdtempSync(join(tmpdir(), "runt-alice-"));
-    chmodSync(dir, 0o755);
-    const script = join(dir, "script.ts");
-    const root = join(import.meta.dirname, "../../../..");
-    writeFileSync(
-      script,
-      `
-      import { aPlan, Shell } from "${root}/test/runtime/cgroup/support.ts";
-      import { driverFor } from "${root}/src/runtime/cgroup/driver.ts";
-      import { killAll } from "${root}/src/runtime/cgroup/kill.ts";
+    using script = new Script(`
+      import { aPlan, Shell } from "./test/runtime/cgroup/support.ts";
+      import { driverFor } from "./src/runtime/cgroup/driver.ts";
+      import { killAll } from "./src/runtime/cgroup/kill.ts";
       const driver = driverFor(aPlan({ manager: "systemd", cgroupsPath: "", id: "rootless", rootless: true, resources: { memory: { limit: 67108864 }, pids: { limit: 9 } } }));
       await driver.prepare();
       const shell = await Shell.in(driver, "exec sleep 60");
@@ -235,15 +230,13 @@ describe("systemd driver of an ordinary user", { timeout: 60_000 }, () => {
       await driver.remove();
       console.log(driver.cgroup.exists());
       driver[Symbol.dispose]();
-      `,
-    );
+    `);
     const uid = execFileSync("id", ["-u", alice], { encoding: "utf8" }).trim();
     const env = { PATH: process.env.PATH, XDG_RUNTIME_DIR: `/run/user/${uid}` };
-    const as = ["--reuid", alice, "--regid", alice, "--init-groups", process.execPath, script];
-    const output = execFileSync("setpriv", as, { encoding: "utf8", env, cwd: dir });
+    const as = ["--reuid", alice, "--regid", alice, "--init-groups", process.execPath, script.path];
+    const output = execFileSync("setpriv", as, { encoding: "utf8", env, cwd: "/" });
     expect(output).toBe(
       `/user.slice/user-${uid}.slice/user@${uid}.service/user.slice/runt-rootless.scope 67108864 9\nfalse\n`,
     );
-    rmSync(dir, { recursive: true });
   });
 });
