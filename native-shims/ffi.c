@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -13,6 +15,9 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+/* Where a program that we start has its end of the socket to us; as RUNTIME_FD of the shim. */
+#define SPAWN_SOCKET 3
 
 #define EXPORT __attribute__ ((visibility ("default")))
 
@@ -28,50 +33,92 @@ runt_syscall (long nr, long a, long b, long c, long d, long e, long f)
   return answer (syscall (nr, a, b, c, d, e, f));
 }
 
-/* Starts the program open at `exe` with the fds `fds[0..count-1]` as its 0, 1, 2, … and no others, no
- * arguments and no environment, in a session of its own if `session`. Returns its pid. The child shares our
- * memory until execveat(2) (vfork), so it makes system calls only. */
-EXPORT long
-runt_spawn (int exe, const int *fds, int count, int session)
+/* A program that is being started, from runt_spawn_begin to runt_spawn_end. */
+struct spawn
+{
+  pthread_t thread;
+  int exe, socket;
+  /* Its pid, or -errno. */
+  long result;
+};
+
+/* vfork(2) stops whoever calls it until the child has its own memory: so a thread that has nothing else to do calls it. */
+static void *
+spawn (void *data)
 {
   static char *const argv[] = { (char *) "runt-shim", NULL };
   static char *const envp[] = { NULL };
-  sigset_t all, before;
+  struct spawn *s = data;
   volatile int failure = 0;
-  int high[count > 0 ? count : 1];
 
-  sigfillset (&all);
-  sigprocmask (SIG_BLOCK, &all, &before);
   pid_t pid = vfork ();
   if (pid == 0)
     {
-      /* First out of the way of the targets, then onto them: no order of fds can overwrite another. */
-      for (int i = 0; i < count; i++)
-        if ((high[i] = fcntl (fds[i], F_DUPFD_CLOEXEC, count)) < 0)
-          goto failed;
-      int program = fcntl (exe, F_DUPFD_CLOEXEC, count);
-      if (program < 0)
+      /* It shares our memory until execveat(2), so it makes system calls only. */
+      int program = fcntl (s->exe, F_DUPFD_CLOEXEC, SPAWN_SOCKET + 1);
+      if (program < 0 || dup2 (s->socket, SPAWN_SOCKET) < 0)
         goto failed;
-      for (int i = 0; i < count; i++)
-        if (dup2 (high[i], i) < 0)
-          goto failed;
-      if (session)
-        setsid ();
+      if (s->socket == SPAWN_SOCKET)
+        fcntl (SPAWN_SOCKET, F_SETFD, 0);
+      syscall (SYS_close_range, 0, SPAWN_SOCKET - 1, 0);
+      setsid ();
       syscall (SYS_execveat, program, "", argv, envp, AT_EMPTY_PATH);
     failed:
       failure = errno;
       _exit (127);
     }
-  int error = errno;
-  sigprocmask (SIG_SETMASK, &before, NULL);
-  if (pid < 0)
-    return -error;
+  s->result = pid < 0 ? -errno : pid;
   if (failure)
     {
       waitpid (pid, NULL, 0);
-      return -failure;
+      s->result = -failure;
     }
-  return pid;
+  close (s->socket);
+  return NULL;
+}
+
+/* Begins to start the program open at `exe`, with one end of a new socket pair as its fd 3 and no other fd, no arguments
+ * and no environment, in a session of its own; the other end, which is the caller's, goes to `ours`. `exe` must stay
+ * open. Returns what runt_spawn_end must be called with, once. */
+EXPORT long
+runt_spawn_begin (int exe, int *ours)
+{
+  sigset_t all, before;
+  int pair[2];
+  struct spawn *s = malloc (sizeof *s);
+  if (!s)
+    return -ENOMEM;
+  if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+    {
+      int error = errno;
+      free (s);
+      return -error;
+    }
+  *s = (struct spawn) { .exe = exe, .socket = pair[1] };
+  sigfillset (&all);
+  pthread_sigmask (SIG_BLOCK, &all, &before);
+  int error = pthread_create (&s->thread, NULL, spawn, s);
+  pthread_sigmask (SIG_SETMASK, &before, NULL);
+  if (error)
+    {
+      close (pair[0]);
+      close (pair[1]);
+      free (s);
+      return -error;
+    }
+  *ours = pair[0];
+  return (long) s;
+}
+
+/* The pid of what runt_spawn_begin has begun to start, a child of ours. */
+EXPORT long
+runt_spawn_end (long handle)
+{
+  struct spawn *s = (struct spawn *) handle;
+  pthread_join (s->thread, NULL);
+  long result = s->result;
+  free (s);
+  return result;
 }
 
 /* A copy of `path` in memory that nobody can change any more: what a container could reach through
@@ -206,14 +253,17 @@ runt_bind (const char *path, int type)
   return unix_socket (path, type, bind);
 }
 
+/* As many fds as the kernel takes with one message. */
+#define SCM_MAX_FD 253
+
 /* sendmsg(2) of `bytes` with the fds `fds[0..count-1]` beside them. */
 EXPORT long
 runt_send_fds (int socket, const unsigned char *bytes, int length, const int *fds, int count)
 {
-  union { struct cmsghdr header; char space[CMSG_SPACE (16 * sizeof (int))]; } control;
+  union { struct cmsghdr header; char space[CMSG_SPACE (SCM_MAX_FD * sizeof (int))]; } control;
   struct iovec io = { .iov_base = (void *) bytes, .iov_len = (size_t) length };
   struct msghdr message = { .msg_iov = &io, .msg_iovlen = 1 };
-  if (count < 0 || count > 16)
+  if (count < 0 || count > SCM_MAX_FD)
     return -EINVAL;
   if (count > 0)
     {

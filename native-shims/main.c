@@ -28,6 +28,53 @@ clean_slate (void)
   prctl (PR_SET_NAME, "runt-shim");
 }
 
+/* A network namespace takes the kernel longer than all the others and the mounts together, and nothing that is still to be
+ * found out has to do with it. */
+static void
+anticipate_network (struct shim *s)
+{
+  /* What stands against it, clone3 will meet again and report. */
+  s->network_made = s->network_made || syscall (SYS_unshare, CLONE_NEWNET) == 0;
+}
+
+/* Only init is to be in the new one: what the shim starts later, for itself or for the runtime, is the host's. */
+static int
+leave_network (struct shim *s)
+{
+  if (s->network_made && syscall (SYS_setns, NETWORK_FD, CLONE_NEWNET) < 0)
+    return fail (s, "setns", "back to the network namespace of the host");
+  close (NETWORK_FD);
+  return 0;
+}
+
+/* Takes what the runtime sends next: fds, which get the lowest free numbers in their order. Returns how many, 0 once the
+ * runtime is gone. */
+static int
+receive_fds (struct shim *s)
+{
+  char byte;
+  union { struct cmsghdr header; char space[CMSG_SPACE (SCM_MAX_FD * sizeof (int))]; } control;
+  struct iovec io = { .iov_base = &byte, .iov_len = 1 };
+  struct msghdr message = {
+    .msg_iov = &io, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control,
+  };
+  ssize_t n;
+  for (;;)
+    {
+      n = recvmsg (RUNTIME_FD, &message, 0);
+      if (n < 0 && errno == EINTR)
+        continue;
+      if (n != 1 || byte != ANTICIPATE_NETWORK)
+        break;
+      anticipate_network (s);
+      message.msg_controllen = sizeof control;
+    }
+  struct cmsghdr *header = n == 1 && !(message.msg_flags & MSG_CTRUNC) ? CMSG_FIRSTHDR (&message) : NULL;
+  if (!header || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
+    return 0;
+  return (int) ((header->cmsg_len - CMSG_LEN (0)) / sizeof (int));
+}
+
 static const char *
 load_plan (struct shim *s)
 {
@@ -44,6 +91,30 @@ load_plan (struct shim *s)
   if (bytes == MAP_FAILED || arena == MAP_FAILED)
     return "no memory for the plan";
   return decode_plan (bytes, size, &s->plan, arena, arena_size);
+}
+
+/* stdio, the plan, and what the plan calls inherited: we were started with the socket alone, before any of it was known. */
+static int
+receive_all (struct shim *s, const char **wrong)
+{
+  /* A file that the runtime should not have left open to us would take a number. */
+  syscall (SYS_close_range, RUNTIME_FD + 1, ~0u, 0);
+  int host = open ("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+  dup3 (host >= 0 ? host : RUNTIME_FD, NETWORK_FD, O_CLOEXEC);
+  close (host);
+  syscall (SYS_close_range, 0, RUNTIME_FD - 1, 0);
+  int count = receive_fds (s);
+  if (count == 0)
+    return -1;
+  *wrong = count < FIRST_INHERITED_FD - 2 ? "no plan came" : load_plan (s);
+  while (!*wrong && (unsigned) count < FIRST_INHERITED_FD - 2 + s->plan.inherited)
+    {
+      int more = receive_fds (s);
+      if (more == 0)
+        return -1;
+      count += more;
+    }
+  return 0;
 }
 
 static int
@@ -97,7 +168,9 @@ main (void)
   int pair[2];
 
   clean_slate ();
-  const char *wrong = load_plan (&s);
+  const char *wrong;
+  if (receive_all (&s, &wrong) < 0)
+    return 1;
   if (wrong)
     {
       errno = EBADMSG;
@@ -112,8 +185,9 @@ main (void)
       fail (&s, "socketpair", "between shim and init");
       goto failed;
     }
+  uint64_t made = s.network_made ? CLONE_NEWNET : 0;
   struct clone_args clone = {
-    .flags = s.plan.clone_flags | CLONE_PIDFD | (s.plan.cgroup != NO_SLOT ? CLONE_INTO_CGROUP : 0),
+    .flags = (s.plan.clone_flags & ~made) | CLONE_PIDFD | (s.plan.cgroup != NO_SLOT ? CLONE_INTO_CGROUP : 0),
     .pidfd = (uint64_t) (uintptr_t) &s.pidfd,
     .exit_signal = SIGCHLD,
     .cgroup = s.plan.cgroup != NO_SLOT ? (uint64_t) s.slot[s.plan.cgroup] : 0,
@@ -128,11 +202,14 @@ main (void)
   if (s.pid == 0)
     {
       close (pair[0]);
+      close (NETWORK_FD);
       s.peer = pair[1];
       be_init (&s);
     }
   close (pair[1]);
   s.peer = pair[0];
+  if (leave_network (&s) < 0)
+    goto failed;
   return attend (&s);
 
 failed:

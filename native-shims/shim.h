@@ -19,9 +19,15 @@
 
 #include "wire.h"
 
+/* As many fds as the kernel takes with one message. */
+#define SCM_MAX_FD 253
 #define RUNTIME_FD 3
-#define PLAN_FD 4
-#define FIRST_INHERITED_FD 5
+/* The network namespace that the shim was started in. */
+#define NETWORK_FD 4
+#define PLAN_FD 5
+#define FIRST_INHERITED_FD 6
+/* What the runtime may send ahead of the plan: a byte that says what the plan will have. */
+#define ANTICIPATE_NETWORK 1
 
 /* One decoded op. `otherwise` ops follow that run only if this one fails. */
 struct op
@@ -63,6 +69,8 @@ struct shim
 {
   struct plan plan;
   int slot[PLAN_MAX_SLOTS];
+  /* The shim is in the network namespace that init is to have. */
+  bool network_made;
   int runtime;            /* the runtime's socket; -1 in init */
   int peer;               /* between shim and init */
   int proc;               /* procfs of the host, opened before anything of the container existed */

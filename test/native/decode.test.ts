@@ -6,7 +6,7 @@ import { Fd } from "../../src/linux/fd.ts";
 import { Bytes, call, check, I32, I64, syscall, Text, U32 } from "../../src/linux/ffi.ts";
 import { nativePath } from "../../src/linux/native.ts";
 import { reapChild } from "../../src/linux/process.ts";
-import { SOCK_STREAM, socketpair } from "../../src/linux/socket.ts";
+import { sendFds } from "../../src/linux/socket.ts";
 import { Conversation } from "../../src/runtime/create/conversation.ts";
 import { planBundle } from "../../src/runtime/index.ts";
 import {
@@ -169,23 +169,18 @@ interface Answer {
   readonly message: Message | undefined;
 }
 
-/** Gives a plan to the shim itself, as fd 4. Only for plans that it must refuse: it would carry out any other. */
+/** Gives a plan to the shim itself. Only for plans that it must refuse: it would carry out any other. */
 async function ask(planFd: number, shim = "runt-shim-sanitized"): Promise<Answer> {
-  const [ours, theirs] = socketpair(SOCK_STREAM);
-  const conversation = new Conversation(ours, "events");
   const null_ = openSync("/dev/null", "r+");
-  let pid: number;
-  try {
-    using executable = new Fd(check(call("runt_seal", [Text], [nativePath(shim)]), "memfd_create"));
-    const fds = Int32Array.of(null_, null_, 2, theirs.n, planFd);
-    pid = check(
-      call("runt_spawn", [I32, Bytes, I32, I32], [executable.n, new Uint8Array(fds.buffer), fds.length, 1]),
-      "execveat",
-    );
-  } finally {
-    theirs[Symbol.dispose]();
-    closeSync(null_);
-  }
+  const socket = new Int32Array(1);
+  using executable = new Fd(check(call("runt_seal", [Text], [nativePath(shim)]), "memfd_create"));
+  const types = [I32, Bytes] as const;
+  const handle = call("runt_spawn_begin", types, [executable.n, new Uint8Array(socket.buffer)]);
+  const ours = new Fd(socket[0]!);
+  sendFds(ours, Uint8Array.of(0), [null_, null_, 2, planFd]);
+  const pid = check(call("runt_spawn_end", [I64], [check(handle, "pthread_create")]), "execveat");
+  closeSync(null_);
+  const conversation = new Conversation(ours, "events");
   const message = await conversation.next();
   conversation[Symbol.dispose]();
   reapChild(pid);

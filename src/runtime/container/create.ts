@@ -4,8 +4,11 @@ import { basename, dirname, join } from "node:path";
 import { RuntError } from "../../errors.ts";
 import { ownStartTime, pidfd_open } from "../../linux/process.ts";
 import { connectUnix, SOCK_STREAM, sendFds } from "../../linux/socket.ts";
+import type { Config } from "../../spec/runtime/config.ts";
 import type { CreateOptions, RuntimeContext } from "../api.ts";
+import { loadBundle } from "../bundle/load.ts";
 import { type Launched, launch } from "../create/launch.ts";
+import { IdleShim } from "../create/shim.ts";
 import { HostSteps } from "../create/steps.ts";
 import { writeConfigOf } from "./config-store.ts";
 import { undoCreate } from "./delete.ts";
@@ -38,7 +41,11 @@ export async function createContainer(
   signal?: AbortSignal,
 ): Promise<Created> {
   checkId(id, mode.operation);
-  const prepared = await prepare(context, id, options, mode);
+  using shim = new IdleShim();
+  const bundle =
+    mode.loaded ?? loadBundle(options.bundle, { config: options.config, operation: mode.operation });
+  if (makesNetworkAlone(bundle.config)) shim.anticipateNetwork();
+  const prepared = await prepare(context, id, options, { ...mode, loaded: bundle });
   for (const warning of prepared.plan.warnings) context.log("warning", warning);
   let state = firstState(id, options, prepared);
   let made = false;
@@ -80,7 +87,14 @@ export async function createContainer(
   try {
     const stdio = options.stdio ?? [0, 1, 2];
     const { operation, waiting } = mode;
-    const launched = await launch(prepared.plan, steps, { operation, stdio, waiting, signal, meanwhile });
+    const launched = await launch(prepared.plan, steps, {
+      operation,
+      shim,
+      stdio,
+      waiting,
+      signal,
+      meanwhile,
+    });
     try {
       if (!commit) stage({ pid: launched.pid, startTime: launched.startTime });
       commit?.();
@@ -107,6 +121,14 @@ export async function createContainer(
     }
     throw error;
   }
+}
+
+/** With a user namespace, the others must be made in it, and that takes the plan. */
+function makesNetworkAlone({ linux: { namespaces } }: Config): boolean {
+  return (
+    namespaces.some(({ type, path }) => type === "network" && path === undefined) &&
+    !namespaces.some(({ type }) => type === "user")
+  );
 }
 
 function firstState(id: string, options: CreateOptions, prepared: Prepared): StoredState {

@@ -14,6 +14,7 @@ import { driverOf } from "../cgroup/driver.ts";
 import { cgroupOfProcess, subCgroup } from "../cgroup/join.ts";
 import type { Waiting } from "../create/conversation.ts";
 import { type Launched, launch } from "../create/launch.ts";
+import { IdleShim } from "../create/shim.ts";
 import { HostSteps } from "../create/steps.ts";
 import { homeOf } from "../host/home.ts";
 import { hostFacts } from "../host/measure.ts";
@@ -90,6 +91,7 @@ export async function startExec(
   if (status === "paused" && !options.ignorePaused) {
     throw wrongState("exec", state.id, "cannot exec in a paused container (use --ignore-paused to override)");
   }
+  using shim = new IdleShim();
   const { pid } = state.init!;
   const config = readConfigOf(found.directory);
   const host = hostFacts();
@@ -132,6 +134,7 @@ export async function startExec(
   const { waiting, signal } = mode;
   const launched = await launch(plan, steps, {
     operation: "exec",
+    shim,
     stdio: options.stdio ?? [0, 1, 2],
     waiting,
     signal,

@@ -8,7 +8,16 @@
  * notify/      the NOTIFY_SOCKET relay's end, where one was asked for
  * ```
  */
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { RuntError } from "../../errors.ts";
 import { hasCode } from "../../linux/system-error.ts";
@@ -145,5 +154,13 @@ export function listIds(root: string): string[] {
 }
 
 export function removeState(root: string, id: string): void {
-  rmSync(stateDirectory(root, id), { recursive: true, force: true });
+  const directory = stateDirectory(root, id);
+  try {
+    // All there is of most containers once they have run; to try is quicker than to look.
+    unlinkSync(join(directory, "config.json"));
+    unlinkSync(join(directory, "state.json"));
+    rmdirSync(directory);
+  } catch {
+    rmSync(directory, { recursive: true, force: true });
+  }
 }

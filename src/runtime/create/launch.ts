@@ -9,12 +9,14 @@ import { type Op, syncPoints } from "../wire/ops.ts";
 import { Conversation, type Waiting } from "./conversation.ts";
 import { exitStatusOf } from "./exit-status.ts";
 import { failureOf } from "./failure.ts";
-import { spawnShim } from "./shim.ts";
+import type { IdleShim } from "./shim.ts";
 import type { HostSteps } from "./steps.ts";
 
 export interface LaunchOptions {
   /** The verb, for errors. */
   readonly operation: string;
+  /** Stays the caller's to dispose of. */
+  readonly shim: IdleShim;
   readonly stdio: readonly [number, number, number];
   readonly waiting: Waiting;
   readonly signal?: AbortSignal | undefined;
@@ -136,7 +138,7 @@ export async function launch(plan: Plan, steps: HostSteps, options: LaunchOption
   const program = steps.hasCgroup ? plan.program : withoutCgroup(plan.program);
   const { bytes, ops } = encodeProgram(program);
   const inherited = program.inherited.map((slot) => steps.fd(slot));
-  const shim = spawnShim(bytes, options.stdio, inherited);
+  const shim = options.shim.begin(bytes, options.stdio, inherited);
   const conversation = new Conversation(shim.socket, options.waiting);
   const abort = (): void => conversation[Symbol.dispose]();
   signal?.addEventListener("abort", abort, { once: true });
