@@ -25,6 +25,8 @@ export const nodeFlags: Readonly<Record<string, readonly string[]>> = {
     "--no-opt",
     "--no-maglev",
     "--no-sparkplug",
+    "--no-rehash-snapshot",
+    "--no-regexp-peephole-optimization",
   ],
   runt: ["--disable-sigusr1", "--v8-pool-size=1"],
 };
