@@ -9,23 +9,39 @@ const LOCK_EX = 2;
 const LOCK_NB = 4;
 const EWOULDBLOCK = -11;
 
+/** Between two tries of a lock that someone has; doubled from the shorter to the longer. */
+const shortestWaitMs = 5;
+const longestWaitMs = 20;
+
 /**
  * Waits for the exclusive lock of a file or directory. Closing the fd, which is the caller's, gives it up.
- * @throws ENOENT
+ * @throws ENOENT; the signal's reason
  */
-export async function flock(path: string): Promise<Fd> {
+export async function flock(path: string, signal?: AbortSignal): Promise<Fd> {
   const fd = new Fd(openSync(path, constants.O_RDONLY));
   try {
-    for (;;) {
-      const result = syscall(SYS.flock, [I32, I32], [fd.n, LOCK_EX | LOCK_NB]);
-      if (result !== EWOULDBLOCK) {
-        check(result, "flock", { path });
-        return fd;
-      }
-      await sleep(5);
-    }
+    await waitForLock(fd.n, path, signal);
+    return fd;
   } catch (error) {
     fd[Symbol.dispose]();
     throw error;
   }
+}
+
+/** Waits for the exclusive lock of an open file. It lasts until every copy of the fd is closed. */
+export async function waitForLock(fd: number, path: string, signal?: AbortSignal): Promise<void> {
+  for (let wait = shortestWaitMs; !tryLock(fd, path); wait = Math.min(2 * wait, longestWaitMs)) {
+    await sleep(wait, undefined, signal && { signal });
+  }
+}
+
+/**
+ * Takes the exclusive lock of an open file if nobody has it.
+ * @returns whether it is ours now
+ */
+export function tryLock(fd: number, path: string): boolean {
+  const result = syscall(SYS.flock, [I32, I32], [fd, LOCK_EX | LOCK_NB]);
+  if (result === EWOULDBLOCK) return false;
+  check(result, "flock", { path });
+  return true;
 }
