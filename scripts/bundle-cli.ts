@@ -6,6 +6,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type BuildOptions, build, type Plugin } from "esbuild";
+import { magic } from "../src/runtime/wire/encode.ts";
 
 const programs = ["runt-oci", "runt"] as const;
 
@@ -58,6 +59,7 @@ export async function bundleCli({ root, outdir, commit }: BundleOptions): Promis
       plugins: [commanderImports],
       define: {
         RUNT_COMMIT: JSON.stringify(commit),
+        BUILT_PLAN_MAGIC: String(magic),
         "import.meta.main": "true",
         "import.meta.url": "moduleUrl",
       },

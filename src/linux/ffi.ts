@@ -5,7 +5,6 @@
  * The compiled ffi-rs addon is opened by itself, without the package's JavaScript: that part detects the C
  * library by starting processes, which costs more than starting a container.
  */
-import { createRequire } from "node:module";
 import { nativePath } from "./native.ts";
 import { SystemError, type SystemErrorPlace } from "./system-error.ts";
 
@@ -29,20 +28,36 @@ let addon: Addon | undefined;
 
 function binding(): Addon {
   if (!addon) {
-    addon = createRequire(import.meta.url)(nativePath("ffi-rs.node")) as Addon;
+    // As `require` does it, whose module takes longer to load than the addon.
+    const module = { exports: {} };
+    process.dlopen(module, nativePath("ffi-rs.node"));
+    addon = module.exports as Addon;
     addon.open({ library: "runt", path: nativePath("librunt.so") });
   }
   return addon;
 }
 
+/**
+ * To be called before a worker thread that will use this module is started. A thread that ends gives up its hold on the
+ * addon, and if nobody else had one, the code that the thread's destructors still need would be gone: a crash.
+ */
+export function keepLoaded(): void {
+  binding();
+}
+
 /** ffi-rs wants the length of an array beside its type, call by call. */
 const arrayTag = 997;
 
-function descriptor(funcName: string, types: readonly Type[], values: readonly Value[]): object {
+function descriptor(
+  funcName: string,
+  types: readonly Type[],
+  values: readonly Value[],
+  { library, returns }: { library: string; returns: Type } = { library: "runt", returns: I64 },
+): object {
   return {
-    library: "runt",
+    library,
     funcName,
-    retType: I64,
+    retType: returns,
     paramsType: types.map((type, i) =>
       type === Bytes ? { ffiTypeTag: arrayTag, type, length: (values[i] as Uint8Array).length } : type,
     ),
@@ -66,6 +81,22 @@ export function callAsync(
   values: readonly Value[],
 ): Promise<number> {
   return binding().load({ ...descriptor(funcName, types, values), runInNewThread: true }) as Promise<number>;
+}
+
+/** A library of the system, such as "libnftables.so.1", that is opened when somebody needs it. */
+export class SystemLibrary {
+  readonly #file: string;
+
+  /** @throws {Error} in the words of dlopen(3) where there is no such library */
+  constructor(file: string) {
+    this.#file = file;
+    binding().open({ library: file, path: file });
+  }
+
+  /** @param returns what the function gives; with `Text` a string of C's, which stays C's */
+  call(funcName: string, returns: Type, types: readonly Type[], values: readonly Value[]): unknown {
+    return binding().load(descriptor(funcName, types, values, { library: this.#file, returns }));
+  }
 }
 
 /** Gives a result back, or throws what -errno says. */

@@ -1,6 +1,7 @@
 /** Stops and continues all processes of a cgroup. */
-import { setTimeout as sleep } from "node:timers/promises";
+
 import { RuntError } from "../../errors.ts";
+import { sleep } from "../../linux/sleep.ts";
 import { hasCode } from "../../linux/system-error.ts";
 import type { Cgroup } from "./cgroup.ts";
 import { kernelRefusal } from "./errors.ts";

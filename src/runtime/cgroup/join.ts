@@ -1,7 +1,7 @@
 /** Moves processes into a cgroup, and finds the one that an `exec` is to join. */
 import { readFileSync } from "node:fs";
-import { setTimeout as sleep } from "node:timers/promises";
 import { RuntError } from "../../errors.ts";
+import { sleep } from "../../linux/sleep.ts";
 import { hasCode } from "../../linux/system-error.ts";
 import { Cgroup } from "./cgroup.ts";
 import { kernelRefusal } from "./errors.ts";

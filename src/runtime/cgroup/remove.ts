@@ -1,7 +1,7 @@
 /** Removes a cgroup and everything below it. */
 import { rmdirSync } from "node:fs";
-import { setTimeout as sleep } from "node:timers/promises";
 import { RuntError } from "../../errors.ts";
+import { sleep } from "../../linux/sleep.ts";
 import { hasCode } from "../../linux/system-error.ts";
 import type { Cgroup } from "./cgroup.ts";
 import { kernelRefusal } from "./errors.ts";

@@ -1,10 +1,10 @@
 /** `delete`: everything that create made, gone. @see runtime-spec 1.3 runtime.md#delete */
 import { existsSync } from "node:fs";
-import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf, type RuntError } from "../../errors.ts";
 import type { Fd } from "../../linux/fd.ts";
 import { flock } from "../../linux/flock.ts";
 import { isAlive } from "../../linux/process.ts";
+import { sleep } from "../../linux/sleep.ts";
 import { hasCode } from "../../linux/system-error.ts";
 import type { RuntimeContext } from "../api.ts";
 import { driverOf } from "../cgroup/driver.ts";

@@ -27,7 +27,13 @@ import {
  * First word of a plan: a fingerprint of the op table (FNV-1a), so that a shim of another build refuses the plan
  * instead of reading other ops into it.
  */
-export const magic = fingerprint(JSON.stringify([opTable, phases, syncPoints, Stay, Make]));
+export const magic =
+  typeof BUILT_PLAN_MAGIC === "number"
+    ? BUILT_PLAN_MAGIC
+    : fingerprint(JSON.stringify([opTable, phases, syncPoints, Stay, Make]));
+
+/** Put in by the build of the programs, where to compute it again and again would be a waste. */
+declare const BUILT_PLAN_MAGIC: number | undefined;
 
 function fingerprint(text: string): number {
   let hash = 0x811c_9dc5;
