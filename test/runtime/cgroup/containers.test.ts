@@ -85,6 +85,7 @@ describe("delegation to a container with a user namespace — config-linux.md#cg
       process: { args: ["sh", "-c", script] },
       mounts: [
         { destination: "/proc", type: "proc", source: "proc" },
+        { destination: "/dev", type: "tmpfs", source: "tmpfs", options: ["nosuid", "mode=755"] },
         { destination: "/sys", type: "sysfs", source: "sysfs", options: ["ro", "nosuid", "noexec", "nodev"] },
         mount,
       ],
