@@ -13,7 +13,7 @@ export interface MemoryResult {
 }
 
 /** Proportional set size: shared pages are counted in parts. @see proc_pid_smaps(5) */
-function pssKb(pid: number): number {
+export function pssKb(pid: number): number {
   return Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1]);
 }
 

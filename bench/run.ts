@@ -2,7 +2,7 @@
  * `npm run bench`: how far runt is from what the kernel alone takes, and from runc and crun.
  *
  * ```
- * node bench/run.ts [--rounds N] [--out FILE] [--only library,start,run,memory,parallel]
+ * node bench/run.ts [--rounds N] [--out FILE] [--only library,start,run,memory,parallel,monitor]
  * ```
  * Needs root and a C compiler; for everything but the library, what `npm run build` makes.
  */
@@ -15,6 +15,7 @@ import { command, findProgram, refusal } from "./commands.ts";
 import { floor } from "./floor.ts";
 import { inParallel, library, type Phases, StateRoot, summarizePhases } from "./library.ts";
 import { memory } from "./memory.ts";
+import { monitors } from "./monitor.ts";
 import { interleave, type Subject, summarize } from "./statistics.ts";
 import { printLines, printTable, type Row, row } from "./table.ts";
 
@@ -26,7 +27,7 @@ const { values } = parseArgs({
   options: {
     rounds: { type: "string", default: "400" },
     out: { type: "string", default: join(root, "bench/results/latest.json") },
-    only: { type: "string", default: "library,start,run,memory,parallel" },
+    only: { type: "string", default: "library,start,run,memory,parallel,monitor" },
   },
 });
 const rounds = Number(values.rounds);
@@ -36,6 +37,7 @@ const parts: Record<string, (bundle: BenchBundle, directory: string) => Promise<
   run: measureRun,
   memory: measureMemory,
   parallel: measureParallel,
+  monitor: measureMonitor,
 };
 
 if (process.geteuid!() !== 0) throw new Error("bench/run.ts: needs root, to make namespaces and cgroups");
@@ -141,6 +143,20 @@ async function measureParallel(bundle: BenchBundle): Promise<unknown> {
   printLines("Containers begun at once from one process", {
     containers: `${result.containers}, ${result.failures} failed${result.firstFailure ? `: ${result.firstFailure}` : ""}`,
     throughput: `${result.perSecond.toFixed(0)}/s, ${result.perSecondPerCore.toFixed(0)}/s per core`,
+  });
+  return result;
+}
+
+/** A hundred monitors at once; one that has much to do. */
+async function measureMonitor(bundle: BenchBundle, directory: string): Promise<unknown> {
+  using state = new StateRoot();
+  const result = await monitors(bundle, state.path, join(directory, "monitors"));
+  const kb = (n: number): string => `${n.toFixed(0)} kB  ${n <= 200 ? "within" : "ABOVE"} 200 kB`;
+  printLines(`Monitors: PSS of each of ${result.monitors}`, {
+    "started by one program": kb(result.sharedPss),
+    "started by a program each": kb(result.alonePss),
+    "output, with log and client": `${result.outputMbPerSecond.toFixed(0)} MB/s, ${result.cpuMsPerMb.toFixed(1)} ms of CPU for a MB`,
+    "create, start, exit record": `${result.runMs.toFixed(2)} ms`,
   });
   return result;
 }

@@ -141,7 +141,7 @@ decode_plan (const uint8_t *bytes, size_t size, struct plan *plan, void *memory,
   /* Namespaces and nothing else: CLONE_VM and its like would make init something that nobody here expects. */
   if (plan->clone_flags & ~(uint64_t) NAMESPACE_FLAGS)
     return "clone flags that are not namespaces";
-  if (plan->stay > STAY_UNTIL_EXIT || plan->die_with_runtime > 1)
+  if (plan->stay > STAY_MONITOR || plan->die_with_runtime > 1)
     return "unknown mode";
   if (plan->slots > PLAN_MAX_SLOTS || plan->inherited > plan->slots)
     return "too many slots";

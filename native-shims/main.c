@@ -158,13 +158,19 @@ be_init (struct shim *s)
     _exit (1);
   run_phase (s, PHASE_INIT);
   send_record (s->fifo >= 0 ? s->fifo : s->peer, &s->failure);
-  _exit (1);
+  if (s->fifo >= 0 && s->plan.stay == STAY_MONITOR)
+    send_record (s->peer, &s->failure);
+  leave (1);
 }
 
 int
 main (void)
 {
-  struct shim s = { .runtime = RUNTIME_FD, .peer = -1, .proc = -1, .root = -1, .start = -1, .fifo = -1, .listener = -1, .pidfd = -1 };
+  struct shim s = {
+    .runtime = RUNTIME_FD, .peer = -1, .proc = -1, .root = -1, .start = -1, .fifo = -1, .listener = -1, .pidfd = -1,
+    .watch = { .listener = -1, .record = -1, .log_fd = -1, .input = -1, .output = -1, .errors = -1, .console = -1,
+               .console_listener = -1 },
+  };
   int pair[2];
 
   clean_slate ();
@@ -177,8 +183,13 @@ main (void)
       fail (&s, "decode", "%s", wrong);
       goto failed;
     }
+  /* A monitor outlives the runtime, so it is not to be its child: it would be a zombie of a program that goes on. */
+  if (s.plan.stay == STAY_MONITOR && fork () > 0)
+    _exit (0);
   if (take_fds (&s) < 0 || run_phase (&s, PHASE_SHIM) < 0)
     goto failed;
+  if (s.watch.runtime)
+    return adopt (&s);
 
   if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
     {

@@ -91,11 +91,13 @@ int
 op_ready (struct shim *s, const struct op *op)
 {
   (void) op;
-  /* From here on nobody needs to be alive for us to live, but the one who answers. */
-  prctl (PR_SET_PDEATHSIG, 0);
+  /* From here on nobody needs to be alive for us to live, but the one who answers; and a monitor, without which
+   * nobody would read our output or learn how we end. */
+  if (s->plan.stay != STAY_MONITOR)
+    prctl (PR_SET_PDEATHSIG, 0);
   send_message (s->peer, MESSAGE_READY, 0);
   if (!await_go (s->peer))
-    _exit (1);
+    leave (1);
   return 0;
 }
 
@@ -111,7 +113,9 @@ op_wait_start (struct shim *s, const struct op *op)
   s->fifo = s->start;
   /* Open for writing too, so that a read waits for a writer instead of seeing none. */
   if (!await_go (s->fifo))
-    _exit (1);
+    leave (1);
+  if (s->plan.stay == STAY_MONITOR)
+    send_message (s->peer, MESSAGE_EXECUTING, 0);
   return 0;
 }
 

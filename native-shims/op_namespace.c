@@ -126,7 +126,7 @@ op_sync (struct shim *s, const struct op *op)
   int socket = s->runtime >= 0 ? s->runtime : s->peer;
   send_record (socket, &record);
   if (!await_go (socket))
-    _exit (1); /* the runtime gave up and says why itself; a shim that leaves takes init with it */
+    leave (1); /* the runtime gave up and says why itself; a shim that leaves takes init with it */
   return 0;
 }
 

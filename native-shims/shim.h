@@ -65,6 +65,22 @@ struct record
 };
 _Static_assert (sizeof (struct record) == RECORD_SIZE, "the record as the runtime reads it");
 
+/* What the monitor's ops have noted: their arguments, and our ends of what they made. */
+struct watch
+{
+  const union op_args *log, *oom, *exit, *restart, *health, *health_start;
+  const union op_args *runtime; /* who makes the container, if not we */
+  const char *directory;
+  int64_t oom_score;
+  uint64_t input_mode;
+  int listener;           /* where clients come from */
+  int record;             /* the file that becomes the exit record */
+  int log_fd;
+  int input, output, errors; /* our ends of init's stdio */
+  int console;            /* what the terminal's master comes from; -1 without a terminal */
+  int console_listener;   /* where another runtime connects to send it; -1 without one */
+};
+
 struct shim
 {
   struct plan plan;
@@ -82,6 +98,7 @@ struct shim
   int pidfd;
   bool cwd_done;
   const char *executable; /* what find_executable found */
+  struct watch watch;     /* what a monitor is to do */
   struct record failure;  /* of the op that failed last */
 };
 
@@ -94,6 +111,15 @@ size_t strs_count (const char *const *strs);
 
 /* run.c */
 int run_phase (struct shim *s, int phase);
+/* _exit(2) for init once it may have its seccomp filter: one that denies even exit_group would let libc's try for ever,
+ * at the expense of a whole CPU, and the runtime wait for as long. The trap no filter can deny. */
+static inline void __attribute__ ((noreturn))
+leave (int status)
+{
+  syscall (SYS_exit_group, status);
+  __builtin_trap ();
+}
+
 /* Notes the failure and returns -1, so that an op can say `return fail (s, "mount", "%s", path)`. */
 int fail (struct shim *s, const char *syscall_name, const char *format, ...) __attribute__ ((format (printf, 3, 4)));
 int slot (struct shim *s, uint64_t n);
@@ -104,9 +130,17 @@ void send_record (int socket, const struct record *record);
 void send_message (int socket, uint32_t type, int64_t value);
 /* Waits for the peer's one byte; false when the peer is gone. */
 bool await_go (int socket);
+/* Reads one record of init's; false at the end. */
+bool receive_record (int socket, struct record *record);
 
-/* monitor.c: the shim's side after clone. Returns its exit status. */
+/* attend.c: the shim's side after clone. Returns its exit status. */
 int attend (struct shim *s);
+/* Closes what is for init alone. */
+void let_go (struct shim *s);
+/* monitor_runtime.c: the same as attend, where another OCI runtime makes the container. */
+int adopt (struct shim *s);
+/* monitor.c: the rest of a monitor's life, from where init is ready. */
+int watch (struct shim *s);
 
 /* path.c: everything a container's image can influence is looked up through these. */
 int open_in_root (struct shim *s, const char *path, uint64_t flags, uint64_t resolve);

@@ -10,6 +10,7 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
+  writeFileSync,
 } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { build } from "esbuild";
@@ -24,6 +25,7 @@ const node = join(root, "node_modules", `node-linux-${process.arch}`, "bin", "no
 buildNative();
 await buildCli();
 await buildLibrary();
+await buildThreads();
 
 /** The shim, the library for FFI and the launcher; Node and the FFI addon beside them. */
 function buildNative(): void {
@@ -74,6 +76,21 @@ async function buildLibrary(): Promise<void> {
   });
   const tsc = join(root, "node_modules/typescript/bin/tsc");
   execFileSync(node, [tsc, "-p", join(root, "tsconfig.types.json")], { stdio: "inherit" });
+}
+
+/** What runs in threads of its own, for the programs and the library alike. */
+async function buildThreads(): Promise<void> {
+  const { outputFiles } = await build({
+    absWorkingDir: root,
+    entryPoints: ["src/image/layer/thread.ts"],
+    bundle: true,
+    format: "esm",
+    platform: "node",
+    target: "node24",
+    write: false,
+    logLevel: "warning",
+  });
+  replace(join(dist, "threads/layer.mjs"), (path) => writeFileSync(path, outputFiles[0]!.contents));
 }
 
 /** Makes a file under another name and moves it over `path`, which may be in use. */

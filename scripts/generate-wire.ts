@@ -1,6 +1,7 @@
 /** Prints native-shims' `wire.h`, the C side of src/runtime/wire: `node scripts/generate-wire.ts > wire.h`. */
 import * as encode from "../src/runtime/wire/encode.ts";
 import { messageTypes, recordSize, recordTextOffset } from "../src/runtime/wire/messages.ts";
+import * as monitor from "../src/runtime/wire/monitor.ts";
 import { Make, opNames, opTable, phases, Stay, syncPoints } from "../src/runtime/wire/ops.ts";
 
 const cTypes = {
@@ -59,4 +60,39 @@ const rows = Object.entries(opTable).map(([name, { args, phases: allowed }]) => 
     .join("")}")`;
 });
 out.push(rows.join(" \\\n"), "");
+
+// The monitor's frames and records.
+const numbered = (prefix: string, values: Readonly<Record<string, number>>): string =>
+  `enum {\n${Object.entries(values)
+    .map(([name, value]) => `  ${prefix}_${upper(name)} = ${value},`)
+    .join("\n")}\n};\n`;
+const struct = (name: string, fields: readonly string[]): string =>
+  `struct ${name} { int64_t ${fields.join(", ")}; };`;
+out.push(
+  `#define FRAME_HEADER_SIZE ${monitor.frameHeaderSize}`,
+  `#define FRAME_MAX_DATA ${monitor.maxFrameData}`,
+  `#define KEPT_CHECKS ${monitor.keptChecks}`,
+  "",
+  constants("FRAME", monitor.frameNames),
+  `enum { FRAME_COUNT = ${monitor.frameNames.length} };\n`,
+  numbered("ATTACH", monitor.Attach),
+  numbered("PHASE_OF_MONITOR", monitor.MonitorPhase),
+  numbered("RESTART", monitor.Restart),
+  numbered("HEALTH", monitor.Health),
+  numbered("INPUT", monitor.MonitorInput),
+  "/* Numbers by name: payloads of frames, and the lines of records. */",
+);
+for (const [name, fields] of Object.entries(monitor.records)) {
+  out.push(struct(`${name}_record`, fields));
+  out.push(`#define ${name.toUpperCase()}_FIELDS ${fields.map((field) => `"${field}"`).join(", ")}`);
+}
+out.push(
+  "",
+  "/* FRAMES(X): X(name, bytes of its payload; -1 is any number of them up to FRAME_MAX_DATA) */",
+  "#define FRAMES(X) \\",
+  Object.entries(monitor.frames)
+    .map(([name, payload]) => `  X(${name}, ${payload === "data" ? -1 : 8 * payload.length})`)
+    .join(" \\\n"),
+  "",
+);
 process.stdout.write(`${out.join("\n")}\n`);

@@ -1,9 +1,27 @@
 import { readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { describe, expect } from "vitest";
+import { Bytes, I32, I64, syscall } from "../../src/linux/ffi.ts";
+import { SYS } from "../../src/linux/syscall-numbers.ts";
 import * as runtime from "../../src/runtime/index.ts";
 import { freshName } from "../support/bundle.ts";
 import { aContainer, eventually } from "../support/container.ts";
 import { asRoot } from "../support/needs.ts";
+
+/** Waits for a child of ours. Undefined where it is none. */
+function exitStatusOfChild(pid: number): number | undefined {
+  const status = new Uint8Array(4);
+  const result = syscall(SYS.wait4, [I32, Bytes, I32, I64], [pid, status, 0, 0]);
+  return result === pid ? status[1] : undefined;
+}
+
+/** Orphans of our children are ours for as long as this is not disposed of. */
+function subreaper(): Disposable {
+  const PR_SET_CHILD_SUBREAPER = 36;
+  const set = (on: number) =>
+    syscall(SYS.prctl, [I32, I64, I64, I64, I64], [PR_SET_CHILD_SUBREAPER, on, 0, 0, 0]);
+  set(1);
+  return { [Symbol.dispose]: () => void set(0) };
+}
 
 const namespaceFiles = ["mnt", "pid", "net", "ipc", "uts", "cgroup", "user", "time"];
 
@@ -137,6 +155,22 @@ describe("exec — runc-exec(8)", () => {
     writeFileSync(file, JSON.stringify({ args: ["true"], cwd: "relative" }));
     await expect(c.exec([], { process: file })).rejects.toMatchObject({ kind: "InvalidArgument" });
   });
+
+  asRoot(
+    "--detach leaves the exit status to the caller's subreaper, however soon the program ends",
+    async () => {
+      await using c = await aContainer();
+      using _subreaper = subreaper();
+      const pidFile = `${c.bundle.directory}/pid`;
+      for (let i = 0; i < 10; i++) {
+        await c.exec(["sh", "-c", "exit 5"], { detach: true, pidFile });
+        const pid = Number(readFileSync(pidFile, "utf8"));
+        // Until the shim has left, it is the parent.
+        const status = await eventually(() => exitStatusOfChild(pid), "a child with an exit status");
+        expect(status).toBe(5);
+      }
+    },
+  );
 
   asRoot("--detach returns when the program runs", async () => {
     await using c = await aContainer();

@@ -13,6 +13,7 @@ import type { HostFacts } from "../host/facts.ts";
 import { bundleFacts, hostFacts } from "../host/measure.ts";
 import { PlanContext } from "../plan/context.ts";
 import { planCreate } from "../plan/create.ts";
+import type { MonitorRequest } from "../plan/monitor.ts";
 import { namespaceFile } from "../plan/namespaces.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { CompiledSeccomp } from "../seccomp/compile.ts";
@@ -20,7 +21,9 @@ import type { CompiledSeccomp } from "../seccomp/compile.ts";
 /** How the caller watches the container. */
 export interface CreateMode {
   readonly operation: string;
-  readonly stay: "untilReady" | "untilExit";
+  readonly stay: "untilReady" | "untilExit" | "monitor";
+  /** With `stay: "monitor"`. */
+  readonly monitor?: MonitorRequest | undefined;
   readonly dieWithRuntime: boolean;
   readonly waiting: Waiting;
   /** An fd of ours that gets a terminal's master, where there is no console socket. */
@@ -80,6 +83,7 @@ export async function prepare(
       preserved: Array.from({ length: count }, (_, i) => 3 + i),
       listenFds,
       stay: mode.stay,
+      monitor: mode.monitor,
       dieWithRuntime: mode.dieWithRuntime,
       notifyDirectory: options.notifySocket ? join(stateDirectory, "notify") : undefined,
       cgroup: { path: cgroupDirectory(cgroupPlan), placement: cgroup.placement, writes: cgroupPlan.writes },

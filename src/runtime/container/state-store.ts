@@ -54,9 +54,12 @@ export interface ProcessId {
 
 /** As runc has them. @throws {RuntError} InvalidArgument */
 export function checkId(id: string, operation: string): void {
-  if (!/^[\w+.-]+$/.test(id) || id === "." || id === ".." || id.length > 1024) {
-    throw new RuntError("InvalidArgument", `invalid container ID format: ${JSON.stringify(id)}`, {
+  // It names a directory and a cgroup, for which the kernel has room for 255 bytes.
+  if (!/^[\w+.-]{1,255}$/.test(id) || id === "." || id === "..") {
+    const shown = JSON.stringify(id.length > 80 ? `${id.slice(0, 76)}…` : id);
+    throw new RuntError("InvalidArgument", `invalid container ID format: ${shown}`, {
       operation,
+      subject: "container-id",
     });
   }
 }

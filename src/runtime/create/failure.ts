@@ -31,6 +31,8 @@ export function failureOf(operation: string, message: Message, ops: readonly Op[
     ...hint(op, cause.code),
   };
   const kind = kinds[cause.code] ?? "Internal";
+  // What another runtime says of it is said in full already.
+  if (op?.op === "monitor_runtime") return new RuntError(kind, oneLine(message.text), site, cause);
   return new RuntError(kind, `unable to start container process: ${describe(message, op, ops)}`, site, cause);
 }
 

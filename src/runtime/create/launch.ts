@@ -66,7 +66,8 @@ export class Launched {
 
   /** Waits until the shim has left; init is then the child of our subreaper. */
   async left(): Promise<void> {
-    await this.#conversation.next();
+    using conversation = this.#conversation;
+    await conversation.next();
     this.#reaped = true;
     reapChild(this.#shim);
   }

@@ -4,6 +4,7 @@ import type { Config } from "../../spec/runtime/config.ts";
 import type { Mount } from "../../spec/runtime/mount.ts";
 import type { LinuxNamespace, LinuxNamespaceType } from "../../spec/runtime/namespaces.ts";
 import type { BundleFacts, HostFacts } from "../host/facts.ts";
+import type { MonitorRequest } from "./monitor.ts";
 import type { CgroupWrite } from "./plan.ts";
 
 /** How the caller wants this container made; defaults are filled. */
@@ -20,7 +21,9 @@ export interface CreateRequest {
   /** Fds that the process keeps as 3, 4, … */
   readonly preserved: readonly number[];
   readonly listenFds: number;
-  readonly stay: "untilReady" | "untilExit";
+  readonly stay: "untilReady" | "untilExit" | "monitor";
+  /** What the shim does as the container's monitor. */
+  readonly monitor?: MonitorRequest | undefined;
   /** Whether the container ends with the process that made it. */
   readonly dieWithRuntime: boolean;
   /** Directory on the host that appears as /run/notify in the container. */

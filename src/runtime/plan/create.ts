@@ -9,6 +9,7 @@ import { dedupe, executableCandidates, lookUp } from "./environment.ts";
 import { planHiddenPaths } from "./hidden-paths.ts";
 import { type HookState, hookOps, hookSteps } from "./hooks.ts";
 import { hostId } from "./id-maps.ts";
+import { monitorOps } from "./monitor.ts";
 import { planMounts } from "./mounts.ts";
 import { planNamespaces, setgroupsOf } from "./namespaces.ts";
 import type { HostStep, Plan } from "./plan.ts";
@@ -87,6 +88,7 @@ export function planCreate(context: PlanContext, seccomp: CompiledSeccomp | unde
   before.push({ step: "fifo", slot: "start", path: `${request.stateDirectory}/exec.fifo` });
   before.push(...namespaces.before);
   const console = planConsole(context, before);
+  const monitor = planMonitor(context, before);
 
   const state = (status: "creating" | "created"): HookState => ({
     ociVersion: config.ociVersion,
@@ -178,6 +180,7 @@ export function planCreate(context: PlanContext, seccomp: CompiledSeccomp | unde
       inherited: before.flatMap((step) => ("slot" in step && step.slot !== null ? [step.slot] : [])),
       ops: {
         shim: [
+          ...monitor,
           ...(host.euid === 0 ? [undumpable] : []),
           ...rootfs.shim,
           ...mounts.shim,
@@ -217,7 +220,7 @@ function checkPlannable(context: PlanContext): void {
   };
   if (context.namespace("mount") === undefined)
     refuse("linux.namespaces", "a container needs a mount namespace");
-  if (config.process.terminal && !request.console) {
+  if (config.process.terminal && !request.console && !request.monitor) {
     refuse("process.terminal", "cannot allocate tty if runc will detach without setting console socket");
   }
   if (!config.process.terminal && request.console && "path" in request.console) {
@@ -247,7 +250,8 @@ function checkPlannable(context: PlanContext): void {
 
 function planConsole(context: PlanContext, before: HostStep[]): Op[] {
   const { config, request } = context;
-  const { terminal, user, consoleSize } = config.process;
+  const { terminal, user } = config.process;
+  if (terminal && request.monitor) return [consoleOp(context)];
   if (!terminal || !request.console) {
     return [{ op: "chown_stdio", uid: user.uid, gid: keepGid, at: "process.user" }];
   }
@@ -256,18 +260,32 @@ function planConsole(context: PlanContext, before: HostStep[]): Op[] {
       ? { step: "connect", slot: "console", path: request.console.path }
       : { step: "inherit", slot: "console", fd: request.console.fd },
   );
-  return [
-    {
-      op: "console",
-      socket: "console",
-      rows: consoleSize?.height ?? 0,
-      columns: consoleSize?.width ?? 0,
-      uid: user.uid,
-      gid: keepGid,
-      bind: bringsDev(context) ? 0 : 1,
-      at: "process.terminal",
-    },
-  ];
+  return [consoleOp(context)];
+}
+
+function consoleOp(context: PlanContext): Op {
+  const { user, consoleSize } = context.config.process;
+  return {
+    op: "console",
+    socket: "console",
+    rows: consoleSize?.height ?? 0,
+    columns: consoleSize?.width ?? 0,
+    uid: user.uid,
+    gid: keepGid,
+    bind: bringsDev(context) ? 0 : 1,
+    at: "process.terminal",
+  };
+}
+
+function planMonitor({ config, request }: PlanContext, before: HostStep[]): Op[] {
+  if (!request.monitor) return [];
+  before.push({ step: "inherit", slot: "monitor", fd: request.monitor.socket });
+  const { path } = request.cgroup;
+  return monitorOps(
+    request.monitor,
+    path === undefined ? undefined : `${path}/memory.events`,
+    config.process.terminal ? "console" : undefined,
+  );
 }
 
 /** The container's end of the NOTIFY_SOCKET relay. */

@@ -1,5 +1,6 @@
 /** `mounts`: each becomes a detached tree, gets its attributes, and is moved onto its place in the rootfs. */
 
+import { posix } from "node:path";
 import { RuntError } from "../../errors.ts";
 import * as k from "../../linux/mount-flags.ts";
 import type { LinuxIDMapping } from "../../spec/runtime/id-mapping.ts";
@@ -111,15 +112,8 @@ function bindOps(
   // A copy made in the host's mount namespace is a peer of the original until it is told otherwise.
   if (context.sourcePhase === "shim" && !context.sharesMounts) open.push(slaveTree(tree));
   const idmap = idmapOps(context, mount, options, tree);
-  const place: Op[] = [
-    {
-      op: "move_mount",
-      tree,
-      path: mount.destination,
-      make: kind === "directory" ? Make.directory : Make.file,
-      strict: 0,
-    },
-  ];
+  const make = kind === "directory" ? Make.directory : Make.file;
+  const place = [placeOp(context, { tree, path: mount.destination, make, strict: 0 })];
   // Idmapping asks for CAP_SYS_ADMIN where the file system was mounted, so it is the shim's.
   if (context.sourcePhase === "shim" || idmap.length > 0) {
     return { shim: [...open, ...idmap, ...treeOps(tree, options)], init: place, final: [] };
@@ -128,6 +122,16 @@ function bindOps(
 }
 
 const AT_SYMLINK_NOFOLLOW = 0x100;
+
+type MoveMount = Extract<Op, { op: "move_mount" }>;
+
+/** Puts a tree onto its place. What is mounted on "/" becomes the root that everything after it is looked up in. */
+function placeOp({ bundle }: PlanContext, move: Omit<MoveMount, "op">): Op {
+  if (/^[/.]*$/.test(move.path) && posix.resolve("/", move.path) === "/") {
+    return { op: "attach_root", tree: move.tree, path: bundle.rootfs };
+  }
+  return { op: "move_mount", ...move };
+}
 
 /** Mounts of the host still arrive in the tree; what happens in the tree stays there. */
 export function slaveTree(tree: string): Op {
@@ -202,7 +206,7 @@ function fileSystemOps(
     // fsmount took the attributes; a fallback did not, and propagation comes by itself anyway.
     ...treeOps(tree, options, otherwise.length > 0 ? attributes : { set: 0, clear: 0 }),
     ...beforeMove,
-    { op: "move_mount", tree, path: destination, make: Make.directory, strict },
+    placeOp(context, { tree, path: destination, make: Make.directory, strict }),
   ];
   const final: Op[] = late
     ? [

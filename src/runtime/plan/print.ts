@@ -66,7 +66,9 @@ export function formatPlan(plan: Plan): string {
   section(
     stay === "untilReady"
       ? "runt-shim ends when init is ready; start writes to exec.fifo"
-      : "runt-shim stays until init ends",
+      : stay === "monitor"
+        ? "runt-shim stays as the monitor; start writes to exec.fifo"
+        : "runt-shim stays until init ends",
   );
   for (const warning of plan.warnings) out.push(`warning: ${warning}`);
   return `${out.join("\n").trimStart()}\n`;

@@ -12,6 +12,8 @@
  *    │ ◄── exited status ──│                         │
  *    │ ◄── failed op … ────│  from either, at any point before executing; then both end
  * ```
+ * A monitor hangs up after the last `go`, and what comes then is for it alone: init tells it `executing` when it has
+ * been started, and `failed` if nothing came of it, beside what goes into the fifo.
  */
 
 /** Kinds of message, in the order in which they may come; `failed` may come instead of any of them. */
@@ -32,7 +34,7 @@ export interface Message {
   readonly op: number;
   /** started: pid; sync: point; exited: wait status as waitid(2) gives it, `si_code << 8 | si_status`. */
   readonly value: number;
-  /** failed: errno; sync: the fd of the seccomp listener in init, where there is one. */
+  /** failed: errno; sync: the fd of the seccomp listener in init, where there is one; started: pid of the shim. */
   readonly errno: number;
   readonly syscall: string;
   readonly text: string;

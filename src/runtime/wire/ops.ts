@@ -157,6 +157,36 @@ export const opTable = {
   wait_start: { phases: init, args: {} },
   /** execve(2) of what find_executable found. */
   exec: { phases: init, args: { argv: "strs", env: "strs" } },
+
+  // — the monitor: what it is told before the container exists —
+  /** Serves clients at `socket`, and keeps its records in `directory`. `oom_score` is its own oom_score_adj. */
+  monitor: { phases: shim, args: { socket: "slot", directory: "str", oom_score: "num" } },
+  /** Pipes for init's stdio; `input` is one of `MonitorInput`. */
+  monitor_pipes: { phases: shim, args: { input: "num" } },
+  /** `out` is what `console` sends the terminal's master to. */
+  monitor_terminal: { phases: shim, args: { out: "slot" } },
+  /** Lines as the CRI has them; a new file after `max_size` bytes (0: never), and `max_files` of them. With
+   *  `trim_cr` the "\r" of a "\r\n" is left out. */
+  monitor_log: { phases: shim, args: { path: "str", max_size: "num", max_files: "num", trim_cr: "num" } },
+  /** Looks out for OOM kills in this memory.events, where it exists. */
+  monitor_oom: { phases: shim, args: { events: "str" } },
+  /** What the monitor turns into when all is over; stderr is appended to `errors`. */
+  monitor_exit: { phases: shim, args: { argv: "strs", env: "strs", errors: "str" } },
+  /** Start again `on` (`Restart`): after `soon_ms` when it ran for `long_run_ms`, after `later_ms` when it did not. */
+  monitor_restart: {
+    phases: shim,
+    args: { on: "num", soon_ms: "num", later_ms: "num", long_run_ms: "num" },
+  },
+  /** Runs a command of the host every `interval_ms`; `retries` failures in a row make the container unhealthy. */
+  monitor_health: {
+    phases: shim,
+    args: { argv: "strs", env: "strs", interval_ms: "num", timeout_ms: "num", retries: "num" },
+  },
+  /** Another OCI runtime makes the container: its `create`, which writes init's pid to `pid_file`. `console` is the
+   *  socket that it sends a terminal's master to, if it does. */
+  monitor_runtime: { phases: shim, args: { argv: "strs", env: "strs", pid_file: "str", console: "slot" } },
+  /** In the first `period_ms` failures do not count, and checks come every `interval_ms`. */
+  monitor_health_start: { phases: shim, args: { period_ms: "num", interval_ms: "num" } },
 } as const satisfies Record<string, OpDefinition>;
 
 export type OpName = keyof typeof opTable;
@@ -194,5 +224,8 @@ export const Make = { directory: 0, file: 1, nothing: 2 } as const;
 export const syncPoints = ["maps", "cgroup", "network", "hooks", "seccomp"] as const;
 export type SyncPoint = (typeof syncPoints)[number];
 
-/** How long the shim stays: until init is ready (create), until it has executed (exec --detach), to its end. */
-export const Stay = { untilReady: 0, untilExec: 1, untilExit: 2 } as const;
+/**
+ * How long the shim stays: until init is ready (create), until it has executed (exec --detach), to its end; or as
+ * its monitor, which needs no runtime any more once init is ready.
+ */
+export const Stay = { untilReady: 0, untilExec: 1, untilExit: 2, monitor: 3 } as const;

@@ -1,0 +1,63 @@
+/** The socket of a monitor: a name in its directory, however long the path of that is. */
+import { chmodSync, closeSync, constants, openSync, rmSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { RuntError } from "../../errors.ts";
+import type { Fd } from "../../linux/fd.ts";
+import { bindUnix, SOCK_STREAM } from "../../linux/socket.ts";
+import { hasCode } from "../../linux/system-error.ts";
+
+const name = "monitor.sock";
+
+/** Calls `use` with a path of the socket that fits into the 108 bytes that the kernel has for it. */
+function withShortPath<T>(directory: string, use: (path: string) => T): T {
+  const fd = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    return use(`/proc/self/fd/${fd}/${name}`);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** A socket for a monitor to listen at, which only we may connect to. The caller owns it. */
+export function bindMonitor(directory: string): Fd {
+  rmSync(join(directory, name), { force: true });
+  const socket = withShortPath(directory, (path) => bindUnix(path, SOCK_STREAM));
+  chmodSync(join(directory, name), 0o600);
+  return socket;
+}
+
+/** How long a monitor may be too busy to take calls. */
+const busyMs = 5000;
+
+/** @throws {RuntError} NotFound where no monitor listens (any more) */
+export async function connectMonitor(directory: string): Promise<Socket> {
+  for (let waited = 0; ; waited += 10) {
+    try {
+      return await connectOnce(directory);
+    } catch (error) {
+      // So many wait to be let in already.
+      if (hasCode(error, "EAGAIN") && waited < busyMs) {
+        await sleep(10);
+        continue;
+      }
+      const gone = hasCode(error, "ENOENT", "ECONNREFUSED", "ENOTDIR");
+      const what = gone ? "no monitor is running" : `monitor: ${(error as Error).message}`;
+      const site = { operation: "monitor", path: directory };
+      throw new RuntError(gone ? "NotFound" : "Unavailable", what, site, error);
+    }
+  }
+}
+
+function connectOnce(directory: string): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    // connect(2) happens in this call, so the directory may be closed after it.
+    const socket = withShortPath(directory, (path) => connect({ path }));
+    socket.once("error", reject);
+    socket.once("connect", () => {
+      socket.off("error", reject);
+      resolve(socket);
+    });
+  });
+}
