@@ -38,10 +38,19 @@ export class RuntError extends Error {
   readonly site: ErrorSite;
 
   constructor(kind: ErrorKind, what: string, site: ErrorSite, cause?: unknown) {
-    super(what, cause === undefined ? undefined : { cause });
+    super(oneLine(what), cause === undefined ? undefined : { cause });
     this.kind = kind;
     this.site = site;
   }
+}
+
+/** Names of files and what the kernel or a program said are part of messages, and may hold anything. */
+function oneLine(what: string): string {
+  if (!/[\p{Cc}\u2028\u2029]/u.test(what)) return what;
+  return what.replaceAll(/[\p{Cc}\u2028\u2029]/gu, (c) => {
+    const code = c.charCodeAt(0).toString(16).padStart(4, "0");
+    return c === "\n" ? "\\n" : c === "\t" ? "\\t" : `\\u${code}`;
+  });
 }
 
 /** How each kind leaves the process over its three doors: a shell, gRPC and HTTP. */

@@ -6,6 +6,8 @@ import type { OptionSpecs, OptionValues } from "./option.ts";
 export interface Context extends RuntimeContext {
   /** Whether the caller chose `root`, or it is the default one. */
   readonly rootIsDefault: boolean;
+  /** Where images are kept; undefined for the default. */
+  readonly dataRoot: string | undefined;
   /** Writes to stdout, all of it, before it returns. */
   readonly print: (text: string) => void;
   /** The program that runs, for commands that print something of it. */
@@ -20,6 +22,8 @@ export interface Command<O extends OptionSpecs = OptionSpecs> {
   readonly summary: string;
   /** Paragraphs of help; each is one line here and is wrapped to the terminal. */
   readonly description?: readonly string[];
+  /** Commands within this one: the first operand says which of them is meant, and this one's `run` is not called. */
+  readonly commands?: Readonly<Record<string, Command>>;
   /** Command lines, each with what it does. */
   readonly examples?: readonly (readonly [line: string, what: string])[];
   /** Where the behaviour is written down. */
@@ -32,7 +36,7 @@ export interface Command<O extends OptionSpecs = OptionSpecs> {
   /** Put before the message of an error: "runt-oci create failed". */
   readonly failure?: string;
   /** Exit status after an error, 1 by default. */
-  readonly failureStatus?: number;
+  readonly failureStatus?: number | ((error: unknown) => number);
   /**
    * Does it.
    * @returns the exit status
@@ -53,6 +57,8 @@ export interface Program {
   /** Paragraphs of help. */
   readonly description: readonly string[];
   readonly options: OptionSpecs;
+  /** Whom its messages are for: "programs" that know logrus's text, or "people". */
+  readonly messages: "programs" | "people";
   /** Under the titles and in the order that help shows. */
   readonly groups: readonly { readonly title: string; readonly commands: readonly Command[] }[];
 }

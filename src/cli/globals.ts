@@ -58,6 +58,23 @@ export const runtimeOptions = {
 
 export type RuntimeOptionValues = OptionValues<typeof runtimeOptions>;
 
+/** Options of programs that know images. */
+export const imageOptions = {
+  dataRoot: {
+    type: "string",
+    value: "dir",
+    summary: "where images are kept (default /var/lib/runt, for an ordinary user ~/.local/share/runt)",
+  },
+} as const satisfies OptionSpecs;
+
+/** What those options say. */
+export function imageContext(options: Readonly<Record<string, unknown>>): {
+  readonly dataRoot: string | undefined;
+} {
+  const { dataRoot } = options as { readonly dataRoot?: string };
+  return { dataRoot: dataRoot ? resolve(dataRoot) : undefined };
+}
+
 /** Where messages go, before anything else can fail. */
 export function logOptions(values: RuntimeOptionValues): LogOptions {
   const level: Level = values.debug ? "debug" : values.logLevel;

@@ -47,6 +47,13 @@ function typesetter(page: Page): Typesetter {
   };
 }
 
+/** The options under their titles, in the order in which the titles come. */
+function optionGroups(options: OptionSpecs): [title: string, options: OptionSpecs][] {
+  const visible = Object.entries(options).filter(([, spec]) => !spec.hidden);
+  const groups = Object.groupBy(visible, ([, spec]) => spec.group ?? "Options");
+  return Object.entries(groups).map(([title, entries]) => [title, Object.fromEntries(entries!)]);
+}
+
 function optionRows(options: OptionSpecs): [string, string][] {
   const visible = Object.entries(options).filter(([, spec]) => !spec.hidden);
   const someShort = visible.some(([, spec]) => spec.short);
@@ -75,8 +82,13 @@ export function commandHelp(program: Program, command: Command, page: Page): str
     .join("");
   const parts = [paragraph(`${command.name}: ${command.summary}`), `${title("Usage")}\n${usage}`];
   if (command.description) parts.push(command.description.map(paragraph).join("\n"));
-  const options = optionRows(command.options);
-  if (options.length > 0) parts.push(`${title("Options")}\n${items(options)}`);
+  if (command.commands) {
+    const rows = Object.entries(command.commands).map(([word, { summary }]) => [word, summary] as const);
+    parts.push(`${title("Commands")}\n${items(rows)}`);
+  }
+  for (const [name, options] of optionGroups(command.options)) {
+    parts.push(`${title(name)}\n${items(optionRows(options))}`);
+  }
   if (command.examples) {
     const lines = command.examples.map(([line, what]) => `  ${term(line)}\n      ${what}\n`);
     parts.push(`${title("Examples")}\n${lines.join("")}`);

@@ -13,6 +13,8 @@ export interface LogOptions {
   readonly format: "text" | "json";
   /** Messages less grave than this are dropped. */
   readonly level: Level;
+  /** Text on stderr is for people even where that is no terminal: "error: no such image". */
+  readonly plain?: boolean;
 }
 
 export interface Log extends Disposable {
@@ -30,18 +32,21 @@ const stderr = 2;
 export function openLog(options: LogOptions): Log {
   const toStderr = options.path === undefined || options.path === "" || options.path === "/dev/stderr";
   const fd = toStderr ? stderr : openSync(options.path!, "as", 0o644);
-  const pretty = toStderr && options.format === "text" && isTerminal(stderr);
+  const onTerminal = toStderr && isTerminal(stderr);
+  const pretty = toStderr && options.format === "text" && (onTerminal || options.plain === true);
   const line = options.format === "json" ? jsonLine : textLine;
   const log = (level: Level, message: string) => {
     if (levels.indexOf(level) > levels.indexOf(options.level)) return;
-    writeAll(fd, pretty ? prettyLine(level, message) : line(level, message));
+    writeAll(fd, pretty ? prettyLine(level, message, onTerminal) : line(level, message));
   };
   return Object.assign(log, {
     [Symbol.dispose]() {
       if (!toStderr) closeSync(fd);
     },
     fatal(message: string, hint?: string) {
-      if (pretty && hint) return writeAll(fd, `${prettyLine("error", message)}  ${hint}\n`);
+      if (onTerminal && pretty && hint) {
+        return writeAll(fd, `${prettyLine("error", message, onTerminal)}  ${hint}\n`);
+      }
       log("error", message);
       // Whoever reads the file is not always whoever sees stderr: conmon passes only the latter on.
       if (!toStderr) writeAll(stderr, `${message}\n`);
@@ -65,8 +70,8 @@ function textLine(level: Level, message: string): string {
 
 const colours: Readonly<Record<Level, string>> = { error: "31", warning: "33", info: "36", debug: "90" };
 
-function prettyLine(level: Level, message: string): string {
-  const word = process.env.NO_COLOR ? level : `\x1b[${colours[level]}m${level}\x1b[0m`;
+function prettyLine(level: Level, message: string, coloured: boolean): string {
+  const word = process.env.NO_COLOR || !coloured ? level : `\x1b[${colours[level]}m${level}\x1b[0m`;
   return `${word}: ${message}\n`;
 }
 

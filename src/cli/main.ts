@@ -1,15 +1,19 @@
 /** Runs a program: global options, then the one command that is asked for, loaded when it is known. */
 import { messageOf } from "../errors.ts";
 import { type Command, type Context, commandsOf, type Program } from "./command.ts";
-import { logOptions, type RuntimeOptionValues, runtimeContext } from "./globals.ts";
+import { imageContext, logOptions, type RuntimeOptionValues, runtimeContext } from "./globals.ts";
 import { type Log, openLog } from "./log.ts";
 import { writeAll } from "./output.ts";
-import { type Parsed, parseArgs, versionOption } from "./parse.ts";
+import { type Dialect, type Parsed, parseArgs, versionOption } from "./parse.ts";
+import { subcommand } from "./subcommands.ts";
 import { suggestion } from "./suggest.ts";
 import { checkOperands, UnknownCommandError, UsageError } from "./usage-error.ts";
 import { versionText } from "./version.ts";
 
 const stdout = 1;
+const stderr = 2;
+/** What docker and podman end with then. */
+const wrongFlagStatus = 125;
 const print = (text: string) => writeAll(stdout, text);
 
 /**
@@ -17,29 +21,49 @@ const print = (text: string) => writeAll(stdout, text);
  * @returns the exit status
  */
 export async function main(program: Program, args: readonly string[]): Promise<number> {
-  let log = openLog({ format: "text", level: "info" });
+  const plain = program.messages === "people";
+  const dialect: Dialect = plain ? "posix" : "go";
+  let log = openLog({ format: "text", level: "info", plain });
   let command: Command | undefined;
   try {
-    const globals = await parseArgs(args, { ...program.options, ...versionOption }, "at the first operand");
+    const globals = await parseArgs(
+      args,
+      { ...program.options, ...versionOption },
+      "at the first operand",
+      dialect,
+    );
     if (globals.options.version) {
       print(versionText(program.name));
       return 0;
     }
     const values = globals.options as RuntimeOptionValues;
-    log = openLog(logOptions(values));
+    log = openLog({ ...logOptions(values), plain });
     const [name, ...rest] = globals.operands;
     if (globals.help || name === undefined || name === "help" || name === "h") {
-      return await showHelp(program, globals.help ? name : rest[0]);
+      return await showHelp(program, named(program, globals.help ? globals.operands : rest));
     }
     command = find(program, name);
+    let words = rest;
+    while (command.commands) {
+      const group = await parseArgs(words, command.options, "at the first operand", dialect);
+      if (group.help) return await showHelp(program, command);
+      command = subcommand(command, group.operands[0]);
+      words = group.operands.slice(1);
+    }
     const parsed = await parseArgs(
-      rest,
+      words,
       command.options,
       command.passesThrough ? "at the first operand" : "never",
+      dialect,
     );
-    if (parsed.help) return await showHelp(program, name);
+    if (parsed.help) return await showHelp(program, command);
     checkOperands(program.name, command, parsed.operands);
-    return await run(program, command, parsed, { ...runtimeContext(values, log), program, print });
+    return await run(program, command, parsed, {
+      ...runtimeContext(values, log),
+      ...imageContext(globals.options),
+      program,
+      print,
+    });
   } catch (error) {
     return await failed(program, command, log, error);
   }
@@ -64,10 +88,18 @@ function find(program: Program, name: string): Command {
   );
 }
 
-async function showHelp(program: Program, name: string | undefined): Promise<number> {
+/** The command that the words are the name of; undefined without words. */
+function named(program: Program, [name, ...words]: readonly string[]): Command | undefined {
+  if (name === undefined) return undefined;
+  let command = find(program, name);
+  for (const word of words) if (command.commands) command = subcommand(command, word);
+  return command;
+}
+
+async function showHelp(program: Program, command: Command | undefined): Promise<number> {
   const { commandHelp, pageOfStdout, programHelp } = await import("./help.ts");
   const page = pageOfStdout();
-  print(name === undefined ? programHelp(program, page) : commandHelp(program, find(program, name), page));
+  print(command === undefined ? programHelp(program, page) : commandHelp(program, command, page));
   return 0;
 }
 
@@ -77,9 +109,16 @@ async function failed(
   log: Log,
   error: unknown,
 ): Promise<number> {
+  const ownStatus = command?.failureStatus;
+  const status = typeof ownStatus === "function" ? ownStatus(error) : (ownStatus ?? 1);
+  if (error instanceof UsageError && program.messages === "people") {
+    log.fatal(error.message);
+    writeAll(stderr, `See '${[program.name, command?.name, "--help"].filter(Boolean).join(" ")}'.\n`);
+    return error.repeat ? wrongFlagStatus : status;
+  }
   if (error instanceof UsageError) {
     print(`Incorrect Usage${error.repeat ? `: ${error.message}` : "."}\n\n`);
-    await showHelp(program, command?.name);
+    await showHelp(program, command);
     log.fatal(error.message);
     return 1;
   }
@@ -90,7 +129,7 @@ async function failed(
   if (error instanceof Error && error.stack) log("debug", error.stack);
   const prefix = command?.failure ? `${command.failure}: ` : "";
   log.fatal(prefix + messageOf(error), hintOf(error));
-  return command?.failureStatus ?? 1;
+  return status;
 }
 
 function hintOf(error: unknown): string | undefined {

@@ -5,13 +5,15 @@ interface Common {
   readonly short?: string;
   /** One line of help, lower case, no full stop. */
   readonly summary: string;
+  /** Title under which help has it; "Options" by default. */
+  readonly group?: string;
   /** Accepted, but in no help and no completion: obsolete ones that callers still pass. */
   readonly hidden?: true;
 }
 
 /** One option. Its key in the command's `options` is its long name in camelCase. */
 export type OptionSpec =
-  | (Common & { readonly type: "boolean" })
+  | (Common & { readonly type: "boolean"; readonly default?: true })
   | (Common & { readonly type: "string"; readonly value: string; readonly default?: string })
   | (Common & { readonly type: "integer"; readonly value: string; readonly default?: number })
   /** May be given many times; each adds one. */

@@ -5,8 +5,8 @@ import { writeSync } from "node:fs";
  * Writes all of `text` to a file descriptor. Not through `process.stdout`, whose set-up costs more than
  * most commands, and which may still hold text when the process exits.
  */
-export function writeAll(fd: number, text: string): void {
-  let rest: Uint8Array = Buffer.from(text);
+export function writeAll(fd: number, text: string | Uint8Array): void {
+  let rest = typeof text === "string" ? Buffer.from(text) : text;
   while (rest.length > 0) {
     try {
       rest = rest.subarray(writeSync(fd, rest));
@@ -45,11 +45,11 @@ export function sorted<V>(map: Readonly<Record<string, V>>): Record<string, V> {
   return Object.fromEntries(Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** Columns at least 12 wide with 3 spaces between them; the last one is not padded. */
-export function table(rows: readonly (readonly string[])[]): string {
+/** Columns with 3 spaces between them, at least `least` wide; the last one is not padded. */
+export function table(rows: readonly (readonly string[])[], least = 12): string {
   const width = (text: string) => [...text].length;
   const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(12, ...rows.map((row) => width(row[column] ?? "") + 3)),
+    Math.max(least, ...rows.map((row) => width(row[column] ?? "") + 3)),
   );
   const line = (row: readonly string[]) =>
     row

@@ -29,6 +29,7 @@ export const runtOci: Program = {
     "A bundle is a directory with a config.json and a root file system. runt-oci takes the commands and options of runc, so that it can stand in for it.",
   ],
   options: runtimeOptions,
+  messages: "programs",
   groups: [
     { title: "Life of a container", commands: [create, start, state, kill, remove, run] },
     {

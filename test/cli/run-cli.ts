@@ -7,7 +7,7 @@ import { join } from "node:path";
 const root = join(import.meta.dirname, "../..");
 
 /** The build starts three times faster, but a test of yesterday's program is none. */
-function isBuilt(): boolean {
+export function isBuilt(): boolean {
   const built = statSync(join(root, "dist/cli/runt.bundle"), { throwIfNoEntry: false });
   const sources = globSync("src/**/*.ts", { cwd: root });
   return built !== undefined && sources.every((name) => statSync(join(root, name)).mtimeMs < built.mtimeMs);

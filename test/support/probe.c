@@ -6,6 +6,7 @@
  *   probe --notify TEXT    sends TEXT to NOTIFY_SOCKET, then waits for ever
  *   probe --exit N         ends with N
  *   probe --size           waits for SIGWINCH on the terminal, says "rows columns"
+ *   probe --exchange A B…  says "ready", then makes A be B and B be A, of each pair, over and over
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -481,6 +482,16 @@ window_size (void)
   dprintf (1, "%d %d\n", size.ws_row, size.ws_col);
 }
 
+/* There is always one of the two at either place: that is what races are won with. */
+static void
+exchange (int count, char **names)
+{
+  dprintf (1, "ready\n");
+  for (;;)
+    for (int i = 0; i + 1 < count; i += 2)
+      syscall (SYS_renameat2, AT_FDCWD, names[i], AT_FDCWD, names[i + 1], 2 /* RENAME_EXCHANGE */);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -499,6 +510,8 @@ main (int argc, char **argv)
     return atoi (argc > 2 ? argv[2] : "0");
   else if (strcmp (mode, "--size") == 0)
     window_size ();
+  else if (strcmp (mode, "--exchange") == 0)
+    exchange (argc - 2, argv + 2);
   else
     report (argc, argv);
   return 0;

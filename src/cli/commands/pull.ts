@@ -1,0 +1,70 @@
+import { command } from "../command.ts";
+import {
+  openImages,
+  platformOption,
+  registryOptions,
+  shownName,
+  toPlatform,
+  toRegistryOptions,
+} from "../images.ts";
+import { interruptible } from "../interrupt.ts";
+
+export default command({
+  name: "pull",
+  synopsis: "runt pull [options] <name[:tag|@digest]>",
+  summary: "bring an image from a registry, and unpack it",
+  description: [
+    "A name without a host is docker.io's, one without a tag has the tag latest. Layers that are here already are not fetched again; what an interrupted pull has fetched is gone on with.",
+  ],
+  examples: [
+    ["runt pull debian:12", "from docker.io"],
+    ["runt pull --platform linux/arm64 quay.io/a/b@sha256:…", "for another machine, by its digest"],
+    ["runt pull --all-tags localhost:5000/app", "every tag there is"],
+  ],
+  source: "docker pull; --creds, --tls-verify, --authfile, --cert-dir as in podman-pull(1)",
+  operands: ["name"],
+  options: {
+    allTags: { type: "boolean", short: "a", summary: "every tag of the repository" },
+    quiet: { type: "boolean", short: "q", summary: "only the name of what was pulled" },
+    ...platformOption,
+    ...registryOptions,
+  },
+  async run(context, [name], options) {
+    const { allTags, quiet } = options;
+    const [{ parseReference, withIdentifier, fullName }, { progressView }] = await Promise.all([
+      import("../../image/reference/reference.ts"),
+      import("../progress/progress.ts"),
+    ]);
+    const reference = parseReference(name!);
+    const images = await openImages(context);
+    const registry = await toRegistryOptions(options, name!);
+    const platform = await toPlatform(options.platform);
+    return await interruptible(async (signal) => {
+      const tags = allTags ? await images.tags(name!, { registry, signal }) : undefined;
+      const names = tags
+        ? tags.map((tag) => fullName(withIdentifier(reference, { tag })))
+        : [fullName(reference)];
+      if (!quiet && !allTags && reference.tag === "latest" && !name!.endsWith(":latest")) {
+        context.print("Using default tag: latest\n");
+      }
+      for (const one of names) {
+        if (!quiet) {
+          const { path, tag, digest } = parseReference(one);
+          context.print(`${digest ?? tag}: Pulling from ${path}\n`);
+        }
+        const pulled = await (async () => {
+          using view = await progressView(quiet ? "quiet" : "shown", context.print);
+          return await images.pull(one, { registry, platform, signal, onProgress: view.onProgress });
+        })();
+        const digest = pulled.image.target.digest;
+        if (!quiet) {
+          const isNew = pulled.before !== digest;
+          const status = isNew ? "Downloaded newer image" : "Image is up to date";
+          context.print(`Digest: ${digest}\nStatus: ${status} for ${await shownName(one)}\n`);
+        }
+        context.print(`${pulled.name}\n`);
+      }
+      return 0;
+    });
+  },
+});

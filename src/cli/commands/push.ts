@@ -1,0 +1,64 @@
+import { command } from "../command.ts";
+import { openImages, platformOption, registryOptions, toPlatform, toRegistryOptions } from "../images.ts";
+import { interruptible } from "../interrupt.ts";
+
+export default command({
+  name: "push",
+  synopsis: "runt push [options] <name[:tag]> [<destination>]",
+  summary: "send an image to a registry",
+  description: [
+    "What the registry has is not sent again, and a layer that another repository of the same registry has is taken from there. With a destination the image goes there under that name.",
+  ],
+  examples: [["runt push localhost:5000/app:1", "to the registry that the name says"]],
+  source: "docker push; the destination as in podman-push(1)",
+  operands: ["name", "[destination]"],
+  options: {
+    allTags: { type: "boolean", short: "a", summary: "every tag of the repository that is here" },
+    quiet: { type: "boolean", short: "q", summary: "only the name of what was pushed" },
+    ...platformOption,
+    ...registryOptions,
+  },
+  async run(context, [name, destination], options) {
+    const { allTags, quiet } = options;
+    const [{ fullName, parseReference, repositoryName }, { parsed }, { progressView }] = await Promise.all([
+      import("../../image/reference/reference.ts"),
+      import("../../image/inspect.ts"),
+      import("../progress/progress.ts"),
+    ]);
+    const images = await openImages(context);
+    const target = destination ?? name!;
+    const registry = await toRegistryOptions(options, target);
+    const platform = await toPlatform(options.platform);
+    const repository = repositoryName(parseReference(target));
+    const names = allTags
+      ? (await images.list()).flatMap((image) =>
+          image.names.filter((one) => {
+            const reference = parsed(one);
+            return reference?.tag !== undefined && repositoryName(reference) === repository;
+          }),
+        )
+      : [name!];
+    if (names.length === 0) {
+      const { RuntError } = await import("../../errors.ts");
+      throw new RuntError("NotFound", `no image of ${repository} is here`, { operation: "push" });
+    }
+    return await interruptible(async (signal) => {
+      if (!quiet) context.print(`The push refers to repository [${repository}]\n`);
+      for (const one of names) {
+        const pushed = await (async () => {
+          using view = await progressView(quiet ? "quiet" : "shown", context.print);
+          const to = allTags ? {} : { destination: target };
+          return await images.push(one, { registry, platform, signal, onProgress: view.onProgress, ...to });
+        })();
+        const reference = parseReference(allTags ? one : target);
+        const { digest, size } = pushed.target;
+        context.print(
+          quiet
+            ? `${fullName(reference)}\n`
+            : `${reference.tag ?? "digest"}: digest: ${digest} size: ${size}\n`,
+        );
+      }
+      return 0;
+    });
+  },
+});

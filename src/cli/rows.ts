@@ -1,0 +1,38 @@
+/** Lists of things as docker prints them: a table, JSON a line each, or a template of the caller's. */
+import { goJson, table } from "./output.ts";
+import { template } from "./template.ts";
+
+/** How one kind of thing is listed. */
+export interface Listing {
+  /** Fields that a template may name, with the heading that each has in a table. */
+  readonly headings: Readonly<Record<string, string>>;
+  /** Of these, those of the table that nobody described. */
+  readonly columns: readonly string[];
+}
+
+/** One thing: the text of each field. */
+export type Row = Readonly<Record<string, string>>;
+
+/** docker's tables have columns of ten characters at least. */
+const leastWidth = 10;
+
+/**
+ * The text of `rows`.
+ * @param format "table", "json", a template, or "table TEMPLATE" with the columns between tabs
+ * @throws {RuntError} InvalidArgument for a template that is none
+ */
+export function formatRows(rows: readonly Row[], { headings, columns }: Listing, format = "table"): string {
+  if (format === "json") return rows.map((row) => `${goJson(row)}\n`).join("");
+  if (format === "table") {
+    const head = columns.map((field) => headings[field]!);
+    return table([head, ...rows.map((row) => columns.map((field) => row[field] ?? ""))], leastWidth);
+  }
+  const isTable = /^table\s/.test(format);
+  const print = template(isTable ? format.replace(/^table\s+/, "") : format);
+  const lines = rows.map(print);
+  if (!isTable) return lines.map((line) => `${line}\n`).join("");
+  return table(
+    [print(headings), ...lines].map((line) => line.split("\t")),
+    leastWidth,
+  );
+}

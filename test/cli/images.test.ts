@@ -1,0 +1,191 @@
+import { mkdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import {
+  appConfig,
+  firstLayer,
+  makeImage,
+  type SecureRegistry,
+  secondLayer,
+  secureRegistry,
+  skopeoPush,
+  user,
+} from "../image/pull/fixture.ts";
+import { temporaryDirectory } from "../image/snapshot/layers.ts";
+import { missing } from "../support/needs.ts";
+import { hasRegistry } from "../support/registry.ts";
+import { runCli } from "./run-cli.ts";
+
+const gone = hasRegistry ? missing("root", "program:skopeo", "program:umoci") : "docker-registry";
+
+describe.skipIf(gone !== undefined)(
+  `runt's image verbs${gone ? ` (needs ${gone})` : ""} — docker's flags, output and exit codes`,
+  () => {
+    const directory = temporaryDirectory();
+    const root = join(directory.path, "root");
+    let remote: SecureRegistry;
+    let name: string;
+    let access: string[];
+
+    const runt = (...args: string[]) => runCli("runt", ["--data-root", root, ...args]);
+    /** What it prints if it succeeds. */
+    const out = (...args: string[]) => {
+      const { status, stdout, stderr } = runt(...args);
+      expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+      return stdout;
+    };
+
+    beforeAll(async () => {
+      remote = await secureRegistry();
+      const layout = join(directory.path, "layout");
+      makeImage(layout, "app", [firstLayer, secondLayer], appConfig);
+      await skopeoPush(remote, layout, "app", "team/app:latest");
+      await skopeoPush(remote, layout, "app", "team/app:2");
+      name = `${remote.registry.domain}/team/app`;
+      access = ["--creds", `${user.name}:${user.password}`, "--cert-dir", remote.certDir];
+      out("pull", ...access, name);
+    }, 120_000);
+
+    afterAll(async () => {
+      await remote?.[Symbol.asyncDispose]();
+      await directory[Symbol.asyncDispose]();
+    });
+
+    test("pull: a line a layer, digest, status, the full name; -q only that", () => {
+      const printed = out("pull", ...access, `${name}:2`).split("\n");
+      expect(printed[0]).toBe("2: Pulling from team/app");
+      expect(printed.filter((line) => line.endsWith(": Already exists"))).toHaveLength(2);
+      expect(printed.at(-4)).toMatch(/^Digest: sha256:[0-9a-f]{64}$/);
+      expect(printed.at(-3)).toBe(`Status: Downloaded newer image for ${name}:2`);
+      expect(printed.at(-2)).toBe(`${name}:2`);
+      expect(out("pull", "-q", ...access, name)).toBe(`${name}:latest\n`);
+      expect(out("pull", ...access, name)).toContain(`Using default tag: latest\n`);
+      expect(
+        out("pull", "--all-tags", "-q", ...access, name)
+          .split("\n")
+          .sort(),
+      ).toEqual(["", `${name}:2`, `${name}:latest`]);
+    });
+
+    test.each([
+      [
+        "without credentials",
+        (n: string) => ["pull", "--cert-dir", remote.certDir, n],
+        /authentication|unauthorized/i,
+      ],
+      ["what is not there", (n: string) => ["pull", ...access, `${n}:9`], /not found|manifest unknown/i],
+      ["no name", () => ["pull", "a/B:c"], /lower case/],
+      ["no platform", (n: string) => ["pull", "--platform", "a/b/c/d", n], /platform/],
+      ["no image", () => ["rmi", "nothing"], /^error: no such image: nothing\n$/],
+      ["to a file that cannot be", (n: string) => ["save", "-o", "/proc/x", n], /\/proc\/x/],
+      ["from no archive", () => ["load", "-i", "/etc/passwd"], /no archive|not a tar|\/etc\/passwd/],
+    ])("%s: status 1 and one line that says so", (_what, args, message) => {
+      const { status, stderr } = runt(...args(name));
+      expect(stderr).toMatch(message);
+      expect(stderr.split("\n")).toHaveLength(2);
+      expect(status).toBe(1);
+    });
+
+    test("images: a table; --digests, --no-trunc, -q, --filter, --format", () => {
+      const [head, ...rows] = out("images", name).trimEnd().split("\n");
+      expect(head).toMatch(/^REPOSITORY +TAG +IMAGE ID +CREATED +SIZE$/);
+      expect(rows).toHaveLength(2);
+      expect(out("images", "--digests")).toContain("DIGEST");
+      const ids = out("images", "-q", "--no-trunc");
+      expect(ids).toMatch(/^sha256:[0-9a-f]{64}\n$/);
+      expect(out("images", "-aq").trim()).toBe(ids.slice(7, 19));
+      expect(out("images", "--format", "{{.Tag}}", "-f", "reference=*/team/app:2")).toBe("2\n");
+      expect(out("images", "-q", "--filter", "label=kind=other")).toBe("");
+      expect(out("images", "-q", "--filter", "dangling=true")).toBe("");
+      const [json] = out("images", "--format", "json").split("\n");
+      expect(JSON.parse(json!)).toMatchObject({ Repository: name, Containers: "N/A" });
+      expect(runt("images", "--filter", "colour=red").status).toBe(1);
+    });
+
+    test("history and inspect", () => {
+      const history = out("history", "--no-trunc", "--format", "{{.ID}}", name).trimEnd().split("\n");
+      expect(history.slice(1)).toEqual(["<missing>", "<missing>"]);
+      expect(out("history", "-q", name).split("\n")[0]).toBe(history[0]!.slice(7, 19));
+      const [inspected] = JSON.parse(out("image", "inspect", name));
+      expect(inspected).toMatchObject({ Id: history[0], Os: "linux", RootFS: { Type: "layers" } });
+      expect(inspected.RepoTags).toContain(`${name}:latest`);
+      expect(out("image", "inspect", "-f", "{{.Config.User}} {{json .Config.Cmd}}", name)).toBe(
+        'app ["echo $GREETING"]\n',
+      );
+    });
+
+    test("tag, push, rmi", () => {
+      out("tag", name, "mine:1");
+      expect(out("images", "--format", "{{.Repository}}:{{.Tag}}", "mine")).toBe("mine:1\n");
+      const pushed = out("push", ...access, "mine:1", `${remote.registry.domain}/mine/app:1`);
+      expect(pushed).toMatch(/^The push refers to repository \[.*\/mine\/app\]\n/);
+      expect(pushed).toMatch(/\n1: digest: sha256:[0-9a-f]{64} size: \d+\n$/);
+      const id = out("images", "-q", "mine").trim();
+      const { status, stderr } = runt("rmi", id);
+      expect(status).toBe(1);
+      expect(stderr).toMatch(/^error: cannot remove [0-9a-f]+: it has 3 names\n$/);
+      expect(out("rmi", "mine:1")).toBe("Untagged: mine:1\n");
+    });
+
+    test("save, rmi, load: the same image; a file is whole or not there", () => {
+      const id = out("images", "-q", "--no-trunc", name);
+      const file = join(directory.path, "saved.tar");
+      out("save", "--output", file, `${name}:latest`, `${name}:2`);
+      expect(runt("save", "--output", file, "nothing").status).toBe(1);
+      expect(statSync(file).size).toBeGreaterThan(1_000_000);
+      expect(out("rmi", "-f", id.trim())).toMatch(/Untagged: .*\n(.*\n)*Deleted: sha256:/);
+      expect(out("images", "-q")).toBe("");
+      expect(out("load", "-i", file).trimEnd().split("\n").sort()).toEqual([
+        `Loaded image: ${name}:2`,
+        `Loaded image: ${name}:latest`,
+      ]);
+      expect(out("images", "-q", "--no-trunc", name)).toBe(id);
+    });
+
+    test("login: the password from stdin, kept for its owner only, then used; logout", () => {
+      const authfile = join(directory.path, "auth.json");
+      const login = (password: string) =>
+        runCli("runt", [
+          "login",
+          "-u",
+          user.name,
+          "-p",
+          password,
+          "--authfile",
+          authfile,
+          "--cert-dir",
+          remote.certDir,
+          remote.registry.domain,
+        ]);
+      expect(login("wrong").status).toBe(1);
+      expect(login(user.password)).toMatchObject({ status: 0, stdout: "Login Succeeded\n" });
+      expect(statSync(authfile).mode & 0o777).toBe(0o600);
+      expect(readFileSync(authfile, "utf8")).not.toContain(user.password);
+      out("pull", "-q", "--authfile", authfile, "--cert-dir", remote.certDir, name);
+      const logout = () => out("logout", "--authfile", authfile, remote.registry.domain);
+      expect(logout()).toBe(`Removing login credentials for ${remote.registry.domain}\n`);
+      expect(logout()).toBe(`Not logged in to ${remote.registry.domain}\n`);
+      expect(runCli("runt", ["login", "-u", "x", remote.registry.domain])).toMatchObject({ status: 1 });
+    });
+
+    test("unpack: a bundle that runt-oci runs", () => {
+      const bundle = join(directory.path, "bundle");
+      expect(out("unpack", "--env", "GREETING=from here", name, bundle)).toBe("");
+      const id = `runt-cli-images-${process.pid}`;
+      const ran = runCli("runt-oci", ["--root", join(directory.path, "state"), "run", "-b", bundle, id]);
+      expect(ran).toEqual({ status: 0, stdout: "from here\n", stderr: "" });
+      expect(runt("unpack", name, bundle).stderr).toMatch(/there is something in it already/);
+    });
+
+    test("image prune and fsck", () => {
+      expect(out("image", "prune", "-f")).toMatch(/Total reclaimed space: /);
+      expect(out("image", "fsck")).toMatch(/: sound\n$/);
+      expect(JSON.parse(out("image", "fsck", "--format", "json")).content.problems).toEqual([]);
+      expect(runt("image", "prnue")).toMatchObject({ status: 3 });
+      mkdirSync(join(root, "snapshots/layers/sha256", "0".repeat(64)));
+      expect(runt("image", "fsck").status).toBe(1);
+      expect(out("image", "fsck", "--repair")).toMatch(/\(taken away\)/);
+      out("image", "fsck");
+    });
+  },
+);
