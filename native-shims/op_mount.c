@@ -7,6 +7,9 @@
 #ifndef MNT_DETACH
 #define MNT_DETACH 2
 #endif
+#ifndef UMOUNT_NOFOLLOW
+#define UMOUNT_NOFOLLOW 8
+#endif
 
 static int
 setattr (int fd, const char *path, uint64_t at_flags, uint64_t set, uint64_t clear, uint64_t propagation, int userns)
@@ -113,6 +116,24 @@ op_fsmount (struct shim *s, const struct op *op)
   if (tree < 0)
     return fail_fs (s, fs, "fsmount", type, "");
   set_slot (s, op->u.fsmount.out, tree);
+  return 0;
+}
+
+/* In a mount namespace of our own nobody sees the moment in which it is mounted. */
+int
+op_mount (struct shim *s, const struct op *op)
+{
+  const char *place = op->u.mount.place;
+  if (syscall (SYS_mount, op->u.mount.source, place, op->u.mount.type, op->u.mount.flags, op->u.mount.data) < 0)
+    return fail (s, "mount", "%s %s", op->u.mount.type, op->u.mount.data);
+  int tree = (int) syscall (SYS_open_tree, AT_FDCWD, place, AT_SYMLINK_NOFOLLOW | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+  int error = errno;
+  if (syscall (SYS_umount2, place, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
+    return fail (s, "umount2", "%s", place);
+  errno = error;
+  if (tree < 0)
+    return fail (s, "open_tree", "%s", place);
+  set_slot (s, op->u.mount.out, tree);
   return 0;
 }
 

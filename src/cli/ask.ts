@@ -15,15 +15,25 @@ function noTerminal(): RuntError {
 }
 
 /** Asks for one line. @throws {RuntError} FailedPrecondition where nobody is there */
-export async function ask(question: string): Promise<string> {
+export function ask(question: string): Promise<string> {
   if (!process.stdin.isTTY) throw noTerminal();
+  return answerTo(question);
+}
+
+/** Asks whether to go on; a script may answer too: `yes | runt …`. @throws {RuntError} InvalidArgument without an answer */
+export async function confirm(question: string): Promise<boolean> {
+  return /^y(es)?$/i.test((await answerTo(`${question} [y/N] `)).trim());
+}
+
+async function answerTo(question: string): Promise<string> {
   const lines = createInterface({ input: process.stdin, output: process.stderr });
   try {
     return await new Promise((resolve, reject) => {
       lines.question(question, resolve);
-      lines.once("close", () =>
-        reject(new RuntError("InvalidArgument", "no answer", { operation: "login" })),
-      );
+      lines.once("close", () => {
+        writeAll(stderr, "\n");
+        reject(new RuntError("InvalidArgument", "no answer", { operation: "ask" }));
+      });
     });
   } finally {
     lines.close();

@@ -61,9 +61,11 @@ export interface Program {
   readonly messages: "programs" | "people";
   /** Under the titles and in the order that help shows. */
   readonly groups: readonly { readonly title: string; readonly commands: readonly Command[] }[];
+  /** What the program runs itself as: in no help and no completion. */
+  readonly hidden?: readonly Command[];
 }
 
-/** All commands of a program. */
+/** All commands of a program that people call. */
 export function commandsOf(program: Program): readonly Command[] {
   return program.groups.flatMap((group) => group.commands);
 }

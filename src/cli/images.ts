@@ -9,8 +9,18 @@ import type { Context } from "./command.ts";
 import type { OptionSpecs } from "./option.ts";
 import { writeAll } from "./output.ts";
 
-/** The images that the command is about. */
-export async function openImages({ dataRoot }: Context): Promise<ImageStore> {
+/**
+ * The images that the command is about.
+ * @param needs "files": it makes, reads or deletes files of layers. An ordinary user's command starts anew then, in a user
+ *   namespace, so that nothing should have been read or said before.
+ */
+export async function openImages(
+  { dataRoot }: Context,
+  needs: "names" | "files" = "names",
+): Promise<ImageStore> {
+  if (needs === "files" && process.geteuid!() !== 0) {
+    (await import("./user-namespace.ts")).enterUserNamespace();
+  }
   const [{ ImageStore }, { defaultImageRoot }] = await Promise.all([
     import("../image/store.ts"),
     import("../image/stores.ts"),

@@ -77,7 +77,7 @@ function run(program: Program, command: Command, parsed: Parsed, context: Contex
 /** The command of that name. */
 function find(program: Program, name: string): Command {
   const commands = commandsOf(program);
-  const found = commands.find((command) => command.name === name);
+  const found = [...commands, ...(program.hidden ?? [])].find((command) => command.name === name);
   if (found) return found;
   const near = suggestion(
     name,

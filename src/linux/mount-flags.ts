@@ -13,6 +13,12 @@ export const MOUNT_ATTR_NODIRATIME = 0x80;
 export const MOUNT_ATTR_IDMAP = 0x10_0000;
 export const MOUNT_ATTR_NOSYMFOLLOW = 0x20_0000;
 
+export const MS_RDONLY = 1;
+export const MS_SYNCHRONOUS = 1 << 4;
+export const MS_MANDLOCK = 1 << 6;
+export const MS_DIRSYNC = 1 << 7;
+export const MS_I_VERSION = 1 << 23;
+export const MS_LAZYTIME = 1 << 25;
 export const MS_UNBINDABLE = 1 << 17;
 export const MS_PRIVATE = 1 << 18;
 export const MS_SLAVE = 1 << 19;

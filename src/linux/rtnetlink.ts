@@ -1,67 +1,80 @@
-/** Links and addresses of a network namespace. @see rtnetlink(7) */
+/** Links, addresses and routes of a network namespace. @see rtnetlink(7) */
 import type { Fd } from "./fd.ts";
 import {
   type Attribute,
-  decodeAttributes,
+  encodeAttributes,
   NETLINK_ROUTE,
+  type NetlinkRequest,
   NetlinkSocket,
   NLM_F_CREATE,
   NLM_F_DUMP,
   NLM_F_EXCL,
+  nested,
   text,
-  textOf,
   u32,
 } from "./netlink.ts";
+import {
+  type Address,
+  attributesOf,
+  decodeAddress,
+  decodeLink,
+  decodeRoute,
+  IFA_FLAGS,
+  IFF_UP,
+  IFLA_BRPORT_ISOLATED,
+  IFLA_BRPORT_MODE,
+  IFLA_IFALIAS,
+  IFLA_IFNAME,
+  IFLA_INFO_DATA,
+  IFLA_INFO_KIND,
+  IFLA_INFO_SLAVE_DATA,
+  IFLA_INFO_SLAVE_KIND,
+  IFLA_LINK,
+  IFLA_LINKINFO,
+  IFLA_NET_NS_FD,
+  IFLA_NEW_IFINDEX,
+  ifaddrmsg,
+  ifinfomsg,
+  type Link,
+  type LinkSettings,
+  type Route,
+  RT_SCOPE_UNIVERSE,
+  RT_TABLE_MAIN,
+  RTA_DST,
+  RTA_GATEWAY,
+  RTA_OIF,
+  RTA_PRIORITY,
+  RTM_DELLINK,
+  RTM_GETADDR,
+  RTM_GETLINK,
+  RTM_GETROUTE,
+  RTM_NEWADDR,
+  RTM_NEWLINK,
+  RTM_NEWROUTE,
+  RTN_UNICAST,
+  RTPROT_STATIC,
+  VETH_INFO_PEER,
+} from "./rtnetlink-message.ts";
 import { hasCode } from "./system-error.ts";
 
-/** `<linux/rtnetlink.h>` */
-const RTM_NEWLINK = 16;
-const RTM_GETLINK = 18;
-const RTM_NEWADDR = 20;
-const RTM_GETADDR = 22;
-export const RT_SCOPE_UNIVERSE = 0;
-
-/** `<linux/if_link.h>` */
-const IFLA_ADDRESS = 1;
-const IFLA_IFNAME = 3;
-const IFLA_MTU = 4;
-const IFLA_NET_NS_FD = 28;
-const IFLA_NEW_IFINDEX = 49;
-
-/** `<linux/if_addr.h>` */
-export const IFA_ADDRESS = 1;
-export const IFA_LOCAL = 2;
-export const IFA_LABEL = 3;
-export const IFA_BROADCAST = 4;
-const IFA_FLAGS = 8;
-export const IFA_RT_PRIORITY = 9;
-export const IFA_F_NODAD = 0x02;
-export const IFA_F_MANAGETEMPADDR = 0x100;
-export const IFA_F_NOPREFIXROUTE = 0x200;
-export const IFA_F_PERMANENT = 0x80;
-
-const IFF_UP = 1;
-export const AF_INET = 2;
-export const AF_INET6 = 10;
-
-export interface Link {
-  readonly index: number;
-  readonly name: string;
-  readonly isUp: boolean;
-  readonly mtu: number;
-  /** Hardware address, as bytes. */
-  readonly address: Buffer;
-}
-
-/** An address of a link, with the attributes as the kernel has them. */
-export interface Address {
-  readonly family: typeof AF_INET | typeof AF_INET6 | number;
-  readonly prefixLength: number;
-  readonly scope: number;
-  /** IFA_F_ flags. */
-  readonly flags: number;
-  readonly attributes: ReadonlyMap<number, Buffer>;
-}
+export {
+  type Address,
+  AF_INET,
+  AF_INET6,
+  IFA_ADDRESS,
+  IFA_BROADCAST,
+  IFA_F_MANAGETEMPADDR,
+  IFA_F_NODAD,
+  IFA_F_NOPREFIXROUTE,
+  IFA_F_PERMANENT,
+  IFA_LABEL,
+  IFA_LOCAL,
+  IFA_RT_PRIORITY,
+  type Link,
+  type LinkSettings,
+  type Route,
+  RT_SCOPE_UNIVERSE,
+} from "./rtnetlink-message.ts";
 
 /** rtnetlink in one network namespace. */
 export class Rtnetlink implements Disposable {
@@ -136,6 +149,136 @@ export class Rtnetlink implements Disposable {
     });
   }
 
+  /** @throws {NetlinkError} EEXIST for a name that is taken */
+  addBridge(name: string, settings: LinkSettings): void {
+    this.#addLink(name, "bridge", settings, []);
+  }
+
+  /**
+   * A pair of links that are the ends of one cable, the second of them in the namespace of `peer.namespace`. That one
+   * comes down: it is made before there is a cable.
+   * @throws {NetlinkError} EEXIST for a name that is taken, there too
+   */
+  addVeth(
+    name: string,
+    settings: LinkSettings,
+    peer: Omit<LinkSettings, "isUp"> & { readonly name: string; readonly namespace: Fd },
+  ): void {
+    const end = [
+      ifinfomsg(0),
+      encodeAttributes([
+        [IFLA_IFNAME, text(peer.name)],
+        [IFLA_NET_NS_FD, u32(peer.namespace.n)],
+        ...attributesOf(peer),
+      ]),
+    ];
+    this.#addLink(name, "veth", settings, [nested(IFLA_INFO_DATA, [[VETH_INFO_PEER, Buffer.concat(end)]])]);
+  }
+
+  /**
+   * A link on top of another, in the namespace of `namespace`: macvlan or ipvlan, of the mode that `data` says.
+   * @throws {NetlinkError} EEXIST, EBUSY for a parent that is a bridge's port
+   */
+  addUpperLink(
+    kind: "macvlan" | "ipvlan",
+    parent: Link,
+    settings: LinkSettings & { readonly name: string; readonly namespace: Fd },
+    data: readonly Attribute[],
+  ): void {
+    const place: Attribute[] = [
+      [IFLA_LINK, u32(parent.index)],
+      [IFLA_NET_NS_FD, u32(settings.namespace.n)],
+    ];
+    this.#addLink(settings.name, kind, settings, [nested(IFLA_INFO_DATA, data)], place);
+  }
+
+  #addLink(
+    name: string,
+    kind: string,
+    settings: LinkSettings,
+    info: readonly Attribute[],
+    place: readonly Attribute[] = [],
+  ): void {
+    const up = settings.isUp ? IFF_UP : 0;
+    this.#socket.request({
+      name: "RTM_NEWLINK",
+      type: RTM_NEWLINK,
+      flags: NLM_F_CREATE | NLM_F_EXCL,
+      header: ifinfomsg(0, up, up),
+      attributes: [
+        [IFLA_IFNAME, text(name)],
+        ...attributesOf(settings),
+        ...place,
+        nested(IFLA_LINKINFO, [[IFLA_INFO_KIND, text(kind)], ...info]),
+      ],
+      about: name,
+    });
+    // These the kernel heeds only for links that are there already.
+    const { alias, port } = settings;
+    const later: Attribute[] = alias === undefined ? [] : [[IFLA_IFALIAS, text(alias)]];
+    if (port) {
+      const data = nested(IFLA_INFO_SLAVE_DATA, [
+        [IFLA_BRPORT_MODE, Uint8Array.of(Number(port.hairpin))],
+        [IFLA_BRPORT_ISOLATED, Uint8Array.of(Number(port.isolated))],
+      ]);
+      later.push(nested(IFLA_LINKINFO, [[IFLA_INFO_SLAVE_KIND, text("bridge")], data]));
+    }
+    if (later.length > 0) this.#change(name, later);
+  }
+
+  #change(name: string, attributes: readonly Attribute[]): void {
+    this.#socket.request({
+      name: "RTM_NEWLINK",
+      type: RTM_NEWLINK,
+      header: ifinfomsg(0),
+      attributes: [[IFLA_IFNAME, text(name)], ...attributes],
+      about: name,
+    });
+  }
+
+  /** Of a pair both ends go. @returns whether it was there */
+  removeLink(name: string): boolean {
+    const request = { name: "RTM_DELLINK", type: RTM_DELLINK, header: ifinfomsg(0), about: name };
+    return this.#unlessGone({ ...request, attributes: [[IFLA_IFNAME, text(name)]] });
+  }
+
+  #unlessGone(request: NetlinkRequest): boolean {
+    try {
+      this.#socket.request(request);
+      return true;
+    } catch (error) {
+      if (hasCode(error, "ENODEV")) return false;
+      throw error;
+    }
+  }
+
+  /** The main table of both families. */
+  routes(): Route[] {
+    const request = { name: "RTM_GETROUTE", type: RTM_GETROUTE, flags: NLM_F_DUMP, header: Buffer.alloc(12) };
+    return this.#socket
+      .request(request)
+      .filter(({ body }) => body.readUInt8(4) === RT_TABLE_MAIN && body.readUInt8(7) === RTN_UNICAST)
+      .map(({ body }) => decodeRoute(body));
+  }
+
+  /** @throws {NetlinkError} EEXIST; ENETUNREACH for a gateway that no link leads to */
+  addRoute(route: Route): void {
+    const header = Buffer.alloc(12);
+    header.writeUInt8(route.family, 0);
+    header.writeUInt8(route.prefixLength, 1);
+    header.writeUInt8(RT_TABLE_MAIN, 4);
+    header.writeUInt8(RTPROT_STATIC, 5);
+    header.writeUInt8(RT_SCOPE_UNIVERSE, 6);
+    header.writeUInt8(RTN_UNICAST, 7);
+    const attributes: Attribute[] = [];
+    if (route.destination) attributes.push([RTA_DST, route.destination]);
+    if (route.gateway) attributes.push([RTA_GATEWAY, route.gateway]);
+    if (route.link !== 0) attributes.push([RTA_OIF, u32(route.link)]);
+    if (route.priority !== undefined) attributes.push([RTA_PRIORITY, u32(route.priority)]);
+    const flags = NLM_F_CREATE | NLM_F_EXCL;
+    this.#socket.request({ name: "RTM_NEWROUTE", type: RTM_NEWROUTE, flags, header, attributes });
+  }
+
   setUp(index: number): void {
     this.#socket.request({
       name: "RTM_NEWLINK",
@@ -147,46 +290,4 @@ export class Rtnetlink implements Disposable {
   [Symbol.dispose](): void {
     this.#socket[Symbol.dispose]();
   }
-}
-
-/** @param change which of the flags count */
-function ifinfomsg(index: number, flags = 0, change = 0): Uint8Array {
-  const header = Buffer.alloc(16);
-  header.writeInt32LE(index, 4);
-  header.writeUInt32LE(flags, 8);
-  header.writeUInt32LE(change, 12);
-  return header;
-}
-
-function ifaddrmsg(address: Omit<Address, "attributes">, index: number): Uint8Array {
-  const header = Buffer.alloc(8);
-  header.writeUInt8(address.family, 0);
-  header.writeUInt8(address.prefixLength, 1);
-  header.writeUInt8(address.flags & 0xff, 2);
-  header.writeUInt8(address.scope, 3);
-  header.writeInt32LE(index, 4);
-  return header;
-}
-
-function decodeLink(body: Buffer): Link {
-  const attributes = decodeAttributes(body.subarray(16));
-  return {
-    index: body.readInt32LE(4),
-    name: textOf(attributes.get(IFLA_IFNAME)),
-    isUp: (body.readUInt32LE(8) & IFF_UP) !== 0,
-    mtu: attributes.get(IFLA_MTU)?.readUInt32LE(0) ?? 0,
-    address: attributes.get(IFLA_ADDRESS) ?? Buffer.alloc(0),
-  };
-}
-
-function decodeAddress(body: Buffer): Address {
-  const attributes = decodeAttributes(body.subarray(8));
-  return {
-    family: body.readUInt8(0),
-    prefixLength: body.readUInt8(1),
-    // The header has room for eight flags only.
-    flags: attributes.get(IFA_FLAGS)?.readUInt32LE(0) ?? body.readUInt8(2),
-    scope: body.readUInt8(3),
-    attributes,
-  };
 }

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { completionScript } from "../../src/cli/completion.ts";
+import { runt } from "../../src/cli/runt.ts";
 import { runtOci } from "../../src/cli/runt-oci.ts";
 import { needs } from "../support/needs.ts";
 
@@ -12,17 +13,23 @@ afterAll(() => rmSync(directory, { recursive: true }));
 
 describe("completion", () => {
   for (const shell of ["bash", "zsh", "fish"]) {
-    needs(`program:${shell}`)(`${shell} takes the script`, () => {
-      const path = join(directory, shell);
-      writeFileSync(path, completionScript(runtOci, shell));
-      const { status, stderr } = spawnSync(shell, ["-n", path], { encoding: "utf8" });
-      expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
-    });
+    for (const program of [runtOci, runt]) {
+      needs(`program:${shell}`)(`${shell} takes the script of ${program.name}`, () => {
+        const path = join(directory, `${shell}-${program.name}`);
+        writeFileSync(path, completionScript(program, shell));
+        const { status, stderr } = spawnSync(shell, ["-n", path], { encoding: "utf8" });
+        expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+      });
+    }
   }
 
   needs("program:fish")("fish: a command is completed, and its options", () => {
     const complete = (line: string) => {
-      const script = `${completionScript(runtOci, "fish")}\ncomplete --do-complete '${line}'`;
+      const program = line.startsWith("runt ") ? runt : runtOci;
+      const path = join(directory, `${program.name}.fish`);
+      // Too long for an argument.
+      writeFileSync(path, completionScript(program, "fish"));
+      const script = `source ${path}; complete --do-complete '${line}'`;
       const { stdout } = spawnSync("fish", ["--no-config", "-c", script], { encoding: "utf8" });
       return stdout
         .split("\n")
@@ -32,14 +39,19 @@ describe("completion", () => {
     expect(complete("runt-oci st")).toEqual(["start", "state"]);
     expect(complete("runt-oci delete --f")).toEqual(["--force"]);
     expect(complete("runt-oci list --format ")).toEqual(["json", "table"]);
+    expect(complete("runt volume pr")).toEqual(["prune"]);
+    expect(complete("runt network create --driver mac")).toEqual(["macvlan"]);
+    expect(complete("runt rm --fo")).toEqual(["--force"]);
   });
 
   const complete = (line: string) => {
     const words = line.split(" ");
-    const script = `${completionScript(runtOci, "bash")}
+    const program = words[0] === "runt" ? runt : runtOci;
+    const script = `${completionScript(program, "bash")}
 runt-oci() { [[ "$*" == *"list --quiet"* ]] && echo "web-1 db-1$1$2"; }
+runt() { echo "listed:$*" | tr -d " '{}"; }
 COMP_WORDS=(${words.map((w) => `'${w}'`).join(" ")}); COMP_CWORD=${words.length - 1}
-_runt_oci; printf '%s\\n' "\${COMPREPLY[@]}"`;
+_${program.name.replace("-", "_")}; printf '%s\\n' "\${COMPREPLY[@]}"`;
     return spawnSync("bash", ["-c", script], { encoding: "utf8" }).stdout.split("\n").filter(Boolean);
   };
 
@@ -52,6 +64,12 @@ _runt_oci; printf '%s\\n' "\${COMPREPLY[@]}"`;
     ["runt-oci kill we", ["web-1"]],
     ["runt-oci --root /x state d", ["db-1--root/x"]],
     ["runt-oci help fea", ["features"]],
+    ["runt unp", ["unpause", "unpack"]],
+    ["runt volume pr", ["prune"]],
+    ["runt volume rm li", ["listed:volumels--quiet"]],
+    ["runt --data-root /x stop li", ["listed:--data-root/xps--all--format.Names"]],
+    ["runt network create -d mac", ["macvlan"]],
+    ["runt run --pull nev", ["never"]],
   ])("bash: %s", (line, expected) => {
     expect(complete(line)).toEqual(expected);
   });

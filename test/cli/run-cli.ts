@@ -13,7 +13,8 @@ export function isBuilt(): boolean {
   return built !== undefined && sources.every((name) => statSync(join(root, name)).mtimeMs < built.mtimeMs);
 }
 
-const command: (program: string) => [string, string[]] = isBuilt()
+/** What to start, and the arguments that come first. */
+export const command: (program: string) => [string, string[]] = isBuilt()
   ? (program) => [join(root, "bin", program), []]
   : (program) => [process.execPath, [join(root, "src/cli", `${program}.ts`)]];
 

@@ -137,6 +137,11 @@ export class OrdinaryUser implements Disposable {
     return this.spawn([...(options.through ?? []), ...this.#program(), ...args], options);
   }
 
+  /** Runs runt as the user. */
+  runtImages(args: readonly string[], options: RunOptions = {}): Outcome {
+    return this.spawn([...(options.through ?? []), ...this.#program("runt"), ...args], options);
+  }
+
   /** Runs a shell script as the user, in which `runt` is runt-oci. */
   script(text: string, through: readonly string[], args: readonly string[]): Outcome {
     const runt = `runt() { ${this.#program().join(" ")} "$@"; }`;
@@ -144,10 +149,10 @@ export class OrdinaryUser implements Disposable {
   }
 
   /** Where the user finds it: the sources, or in the VM, where Node is slow to read those, what was built from them. */
-  #program(): string[] {
+  #program(name: "runt-oci" | "runt" = "runt-oci"): string[] {
     const program = process.env.RUNT_VM
-      ? [join(repository, "bin/runt-oci")]
-      : [process.execPath, join(repository, "src/cli/runt-oci.ts")];
+      ? [join(repository, "bin", name)]
+      : [process.execPath, join(repository, `src/cli/${name}.ts`)];
     return program.map((file) => join(this.directory, "repository", relative(repository, file)));
   }
 

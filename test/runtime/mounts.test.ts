@@ -204,6 +204,37 @@ describe("mounts — runtime-spec config.md#mounts", () => {
     expect(report.paths[procs]!.content).toBe("1\n");
   });
 
+  for (const destination of ["/", "/merged"]) {
+    asRoot(
+      `${destination}: options longer than fsconfig(2) takes them, an overlay of many directories`,
+      async () => {
+        await using bundle = await aBundle();
+        const lowers = Array.from({ length: 59 }, (_, i) => {
+          const path = join(bundle.directory, `lower${i}`);
+          mkdirSync(path);
+          writeFileSync(join(path, `file${i}`), "");
+          return path;
+        });
+        const lowerdir = [...lowers, bundle.rootfs].join(":");
+        const options = ["ro", "nodev", `lowerdir=${lowerdir}`, "index=off"];
+        const overlay = { destination, type: "overlay", source: "layers", options };
+        bundle.config.mounts = destination === "/" ? [overlay, ...base] : [...base, overlay];
+        bundle.config.root = { path: "rootfs", readonly: false };
+        bundle.write();
+        const report = await probeIn(bundle, [destination]);
+        expect(mountAt(report, destination)).toMatchObject({
+          fsType: "overlay",
+          source: "layers",
+          options: expect.arrayContaining(["ro", "nodev"]),
+          superOptions: expect.arrayContaining(["ro"]),
+        });
+        expect(report.mounts.filter(({ fsType }) => fsType === "overlay")).toHaveLength(1);
+        const entries = report.paths[destination]!.entries;
+        expect(entries).toEqual(expect.arrayContaining(["file0", "file58", "probe"]));
+      },
+    );
+  }
+
   asRoot("a failing mount names itself, and leaves nothing behind", async () => {
     await using bundle = await aBundle({
       mounts: [

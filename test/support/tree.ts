@@ -32,7 +32,8 @@ export function treeOf(root: string, { times = "all", ignoreXattr = () => false 
     const type = types.find(([is]) => (stats[is] as () => boolean).call(stats))?.[1] ?? "?";
     const isDirectory = type === "directory";
     const line = [type, (stats.mode & 0o7777n).toString(8), `${stats.uid}:${stats.gid}`];
-    if (type === "file") line.push(`${stats.size}`, createHash("sha1").update(readFileSync(full)).digest("hex"));
+    if (type === "file")
+      line.push(`${stats.size}`, createHash("sha1").update(readFileSync(full)).digest("hex"));
     if (type === "symlink") line.push(`-> ${readlinkSync(full, "latin1" as "utf8")}`);
     if (type === "character" || type === "block") line.push(`dev ${stats.rdev}`);
     if (times === "all" || (times === "files" && !isDirectory)) line.push(`@${stats.mtimeNs}`);
@@ -44,10 +45,12 @@ export function treeOf(root: string, { times = "all", ignoreXattr = () => false 
       names.set(key, [...(names.get(key) ?? []), path]);
     }
     if (isDirectory)
-      for (const name of readdirSync(full, { encoding: "latin1" as "utf8" })) visit(path === "" ? name : `${path}/${name}`);
+      for (const name of readdirSync(full, { encoding: "latin1" as "utf8" }))
+        visit(path === "" ? name : `${path}/${name}`);
   };
   visit("");
-  for (const paths of names.values()) for (const path of paths) tree[path] += ` = ${paths.sort().join(" = ")}`;
+  for (const paths of names.values())
+    for (const path of paths) tree[path] += ` = ${paths.sort().join(" = ")}`;
   return tree;
 }
 
@@ -59,5 +62,7 @@ export function differences(a: Tree, b: Tree): string[] {
 
 /** Sum over everything below a directory, its own attributes and names included: what hostile input must not change. */
 export function fingerprint(root: string): string {
-  return createHash("sha1").update(JSON.stringify(treeOf(root))).digest("hex");
+  return createHash("sha1")
+    .update(JSON.stringify(treeOf(root)))
+    .digest("hex");
 }

@@ -1,6 +1,7 @@
 import { command } from "../command.ts";
 import { openImages, platformOption, toPlatform } from "../images.ts";
 import { interruptible } from "../interrupt.ts";
+import { LayerWarnings } from "../progress/warnings.ts";
 
 export default command({
   name: "import",
@@ -20,11 +21,13 @@ export default command({
     ...platformOption,
   },
   async run(context, [file, name], { change, message, ...options }) {
-    const images = await openImages(context);
+    const images = await openImages(context, "files");
     const platform = await toPlatform(options.platform);
     const input = file === "-" ? { name: "stdin", bytes: process.stdin as AsyncIterable<Uint8Array> } : file!;
     return await interruptible(async (signal) => {
-      const id = await images.import(input, name, { changes: change, message, platform, signal });
+      using warnings = new LayerWarnings(context.log);
+      const onProgress = warnings.beside(() => {});
+      const id = await images.import(input, name, { changes: change, message, platform, signal, onProgress });
       context.print(`${id}\n`);
       return 0;
     });

@@ -1,6 +1,7 @@
 import { command } from "../command.ts";
 import { openImages, shownName } from "../images.ts";
 import { interruptible } from "../interrupt.ts";
+import { LayerWarnings } from "../progress/warnings.ts";
 
 export default command({
   name: "load",
@@ -17,12 +18,13 @@ export default command({
   },
   async run(context, _operands, { input, quiet }) {
     const { progressView } = await import("../progress/progress.ts");
-    const images = await openImages(context);
+    const images = await openImages(context, "files");
     const source = input ?? (await standardInput());
     return await interruptible(async (signal) => {
       const loaded = await (async () => {
+        using warnings = new LayerWarnings(context.log);
         using view = await progressView(quiet || !process.stdout.isTTY ? "quiet" : "shown", context.print);
-        return await images.load(source, { signal, onProgress: view.onProgress });
+        return await images.load(source, { signal, onProgress: warnings.beside(view.onProgress) });
       })();
       for (const { names, image } of loaded) {
         for (const name of names) context.print(`Loaded image: ${await shownName(name)}\n`);

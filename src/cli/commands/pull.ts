@@ -1,4 +1,5 @@
-import { command } from "../command.ts";
+import type { Image } from "../../image/image.ts";
+import { type Context, command } from "../command.ts";
 import {
   openImages,
   platformOption,
@@ -8,6 +9,7 @@ import {
   toRegistryOptions,
 } from "../images.ts";
 import { interruptible } from "../interrupt.ts";
+import { LayerWarnings } from "../progress/warnings.ts";
 
 export default command({
   name: "pull",
@@ -36,7 +38,7 @@ export default command({
       import("../progress/progress.ts"),
     ]);
     const reference = parseReference(name!);
-    const images = await openImages(context);
+    const images = await openImages(context, "files");
     const registry = await toRegistryOptions(options, name!);
     const platform = await toPlatform(options.platform);
     return await interruptible(async (signal) => {
@@ -53,9 +55,12 @@ export default command({
           context.print(`${digest ?? tag}: Pulling from ${path}\n`);
         }
         const pulled = await (async () => {
+          using warnings = new LayerWarnings(context.log);
           using view = await progressView(quiet ? "quiet" : "shown", context.print);
-          return await images.pull(one, { registry, platform, signal, onProgress: view.onProgress });
+          const onProgress = warnings.beside(view.onProgress);
+          return await images.pull(one, { registry, platform, signal, onProgress });
         })();
+        if (!platform) await warnOfForeign(context, pulled.image);
         const digest = pulled.image.target.digest;
         if (!quiet) {
           const isNew = pulled.before !== digest;
@@ -68,3 +73,21 @@ export default command({
     });
   },
 });
+
+/** An image without an index is taken as it is, and may be for another machine. */
+async function warnOfForeign(context: Context, image: Image): Promise<void> {
+  const [{ platformOf }, { hostPlatform }, { rankPlatform }, { formatPlatform }] = await Promise.all([
+    import("../../image/image.ts"),
+    import("../../image/platform/host.ts"),
+    import("../../image/platform/match.ts"),
+    import("../../spec/image/platform.ts"),
+  ]);
+  // Many a config has a wrong variant.
+  const { os, architecture } = platformOf(image);
+  const [offered, host] = [{ os, architecture }, hostPlatform()];
+  if (offered.architecture === "" || rankPlatform(host, offered) !== undefined) return;
+  context.log(
+    "warning",
+    `the image is for ${formatPlatform(offered)}, and this machine is ${formatPlatform(host)}`,
+  );
+}

@@ -16,7 +16,7 @@ export default command({
   },
   run: (context, operands, { force, noPrune }) =>
     forEach(operands, async (operand) => {
-      const images = await openImages(context);
+      const images = await openImages(context, "files");
       const { untagged, deleted, layers } = await images.remove(operand, { force, keepGarbage: noPrune });
       for (const name of untagged) context.print(`Untagged: ${await shownName(name)}\n`);
       for (const id of [...deleted, ...layers]) context.print(`Deleted: ${id}\n`);

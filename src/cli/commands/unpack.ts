@@ -1,6 +1,8 @@
 import { command } from "../command.ts";
 import { openImages, platformOption, toPlatform } from "../images.ts";
 import { interruptible } from "../interrupt.ts";
+import { LayerWarnings } from "../progress/warnings.ts";
+import type { IdMapping } from "../user-namespace.ts";
 
 export default command({
   name: "unpack",
@@ -39,13 +41,19 @@ export default command({
   async run(context, [name, directory, ...command], { rootfs, tty, env, user, hostname, ...options }) {
     const { specTemplate, rootlessSpecTemplate } = await import("../../runtime/spec-template.ts");
     const { isOrdinaryUser } = await import("../../runtime/library/default-root.ts");
-    const images = await openImages(context);
+    const { enteredIdMaps } = await import("../user-namespace.ts");
+    const images = await openImages(context, "files");
     const platform = await toPlatform(options.platform);
-    const base = isOrdinaryUser()
-      ? rootlessSpecTemplate({ uid: process.geteuid!(), gid: process.getegid!() })
-      : specTemplate();
+    const maps = enteredIdMaps();
+    const base = maps
+      ? withIdMaps(rootlessSpecTemplate({ uid: 0, gid: 0 }), maps)
+      : isOrdinaryUser()
+        ? rootlessSpecTemplate({ uid: process.geteuid!(), gid: process.getegid!() })
+        : specTemplate();
     return await interruptible(async (signal) => {
+      using warnings = new LayerWarnings(context.log);
       await images.unpack(name!, directory!, {
+        onProgress: warnings.beside(() => {}),
         rootfs,
         base,
         env,
@@ -60,3 +68,11 @@ export default command({
     });
   },
 });
+
+/** The ids that the files of the image have been given to: the container's are the same. */
+function withIdMaps<T extends { readonly linux: object }>(
+  template: T,
+  { uid, gid }: { readonly uid: readonly IdMapping[]; readonly gid: readonly IdMapping[] },
+) {
+  return { ...template, linux: { ...template.linux, uidMappings: uid, gidMappings: gid } };
+}

@@ -81,13 +81,13 @@ function parseGpus(text: string): DeviceRequest[] {
   let requests: DeviceRequest[] | undefined;
   for (const field of commaList(flag, text)) {
     const [key, value] = cut(field);
-    if (value === undefined && /^\d+$|^all$/.test(key)) requests = count(key);
+    // A shell has often taken the quotes away: device=0,1
+    if (value === undefined && requests && /^[\w-]+$/.test(key)) requests.push(gpu(key));
+    else if (value === undefined && /^\d+$|^all$/.test(key)) requests = count(key);
     else if (key === "count" && value !== undefined) requests = count(value);
     else if (key === "device" && value) requests = value.split(",").map(gpu);
     else if (key === "driver" && value === "nvidia") continue;
     else if (key === "capabilities" || key === "options") continue;
-    // A shell has often taken the quotes away: device=0,1
-    else if (value === undefined && requests && /^[\w-]+$/.test(key)) requests.push(gpu(key));
     else throw flagError(flag, text, `unexpected ${JSON.stringify(field)}`);
   }
   return requests ?? [gpu("all")];

@@ -20,8 +20,8 @@ export const environmentOptions = {
 } as const satisfies OptionSpecs;
 
 /**
- * "NAME=value", a name only once. What `-e` says counts more than a file; a name without a value that is not set here
- * is left out.
+ * "NAME=value", a name only once; "NAME" for one without a value that is not set here, which takes the image's away.
+ * What `-e` says counts more than a file.
  * @throws {RuntError} InvalidArgument
  */
 export function environmentOf(
@@ -31,7 +31,7 @@ export function environmentOf(
   const variables = new Map<string, string>();
   const set = (name: string, value: string | undefined) => {
     const given = value ?? surroundings.env[name];
-    if (given !== undefined) variables.set(name, given);
+    variables.set(name, given === undefined ? name : `${name}=${given}`);
   };
   for (const path of envFile) {
     for (const [name, value] of pairsOfFile("--env-file", path, surroundings)) set(name, value);
@@ -41,7 +41,7 @@ export function environmentOf(
     if (name === "") throw flagError("--env", text, "without a name");
     set(name, value);
   }
-  return [...variables].map(([name, value]) => `${name}=${value}`);
+  return [...variables.values()];
 }
 
 /**

@@ -43,10 +43,9 @@ export const healthOptions = {
 
 /** @throws {RuntError} InvalidArgument */
 export function healthOf(options: OptionValues<typeof healthOptions>): HealthRequest | "none" | undefined {
-  const { noHealthcheck, healthCmd, ...others } = options;
-  const given = Object.entries(options).some(
-    ([key, value]) => key !== "noHealthcheck" && value !== undefined,
-  );
+  const { noHealthcheck, healthCmd } = options;
+  const keys = Object.keys(healthOptions) as (keyof typeof healthOptions)[];
+  const given = keys.some((key) => key !== "noHealthcheck" && options[key] !== undefined);
   if (noHealthcheck) {
     if (given) throw conflict("--no-healthcheck conflicts with --health-* options");
     return "none";
@@ -55,14 +54,14 @@ export function healthOf(options: OptionValues<typeof healthOptions>): HealthReq
   if (healthCmd === "none") return "none";
   return {
     test: healthCmd === undefined || healthCmd === "" ? undefined : words(healthCmd),
-    intervalMs: time("--health-interval", others.healthInterval),
-    timeoutMs: time("--health-timeout", others.healthTimeout),
+    intervalMs: time("--health-interval", options.healthInterval),
+    timeoutMs: time("--health-timeout", options.healthTimeout),
     retries:
-      others.healthRetries === undefined
+      options.healthRetries === undefined
         ? undefined
-        : wholeNumber("--health-retries", others.healthRetries, 0) || undefined,
-    startPeriodMs: time("--health-start-period", others.healthStartPeriod),
-    startIntervalMs: time("--health-start-interval", others.healthStartInterval),
+        : wholeNumber("--health-retries", options.healthRetries, 0) || undefined,
+    startPeriodMs: time("--health-start-period", options.healthStartPeriod),
+    startIntervalMs: time("--health-start-interval", options.healthStartInterval),
   };
 }
 

@@ -16,7 +16,7 @@ export const lifecycleOptions = {
     group,
     summary: "start it again when it has ended: no, on-failure[:<times>], always, unless-stopped",
   },
-  rm: { type: "boolean", group, summary: "remove it, and its volumes without a name, when it has ended" },
+  rm: { type: "boolean", summary: "remove it, and its volumes without a name, when it has ended" },
   stopSignal: {
     type: "string",
     value: "signal",
@@ -78,7 +78,11 @@ export function signalName(flag: string, text: string): string {
   throw flagError(flag, text, "no such signal");
 }
 
-function logOf(driver: string, options: readonly string[], warn: (message: string) => void): LogRequest {
+function logOf(
+  driver: string,
+  options: readonly string[],
+  warn: (message: string) => void,
+): Partial<LogRequest> {
   if (driver === "none") {
     if (options.length > 0) throw conflict("--log-driver none has no --log-opt");
     return { driver: "none" };

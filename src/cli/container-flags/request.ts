@@ -19,7 +19,7 @@ import { storageOf, storageOptions } from "./storage.ts";
 import { absolutePath, type Surroundings } from "./surroundings.ts";
 
 const sourceOptions = {
-  name: { type: "string", value: "name", group: "Metadata", summary: "its name (one is made up)" },
+  name: { type: "string", value: "name", summary: "its name (one is made up)" },
   pull: {
     type: "choice",
     value: "when",
@@ -46,10 +46,8 @@ const sourceOptions = {
 /** Every flag that says what a container is. In the order in which help shows the groups. */
 export const containerOptions = {
   ...sourceOptions,
-  ...labelOptions,
   ...programOptions,
   ...environmentOptions,
-  ...lifecycleOptions,
   ...storageOptions,
   ...networkOptions,
   ...resourceOptions,
@@ -57,7 +55,9 @@ export const containerOptions = {
   ...securityOptions,
   ...deviceOptions,
   ...namespaceOptions,
+  ...lifecycleOptions,
   ...healthOptions,
+  ...labelOptions,
   ...refusedOptions,
 } as const satisfies OptionSpecs;
 

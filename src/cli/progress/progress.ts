@@ -16,25 +16,26 @@ export interface Screen {
 const nothing: ProgressView = { onProgress() {}, [Symbol.dispose]() {} };
 
 /**
- * The view for stdout as it is.
+ * The view for stdout, or stderr, as it is.
  * @param print writes lines
  */
 export async function progressView(
   mode: "quiet" | "shown",
   print: (text: string) => void,
+  fd: 1 | 2 = 1,
 ): Promise<ProgressView> {
   if (mode === "quiet") return nothing;
   const { isatty } = await import("node:tty");
-  if (!isatty(1)) return lineView(print);
+  if (!isatty(fd)) return lineView(print);
   // cli-progress takes milliseconds to load, which nobody waits for who sees no bars.
   const { default: progress } = await import("cli-progress");
-  return barView(new progress.MultiBar(barOptions), process.stdout);
+  const stream = fd === 1 ? process.stdout : process.stderr;
+  return barView(new progress.MultiBar({ ...barOptions, stream }), stream);
 }
 
 /** Each bar is a line that we set ourselves. */
 const barOptions = {
   format: (_options: unknown, _params: unknown, payload: { line?: string }) => payload.line ?? "",
-  stream: process.stdout,
   hideCursor: true,
   linewrap: false,
   fps: 10,

@@ -22,6 +22,12 @@ const architectureNames: Readonly<Record<string, readonly [architecture: string,
   powerpc64le: ["ppc64le"],
 };
 
+/** Go's names. With these a word that stands alone is told from a misspelt one. */
+const architectures = new Set([
+  ...["386", "amd64", "arm", "arm64", "loong64", "mips", "mips64", "mips64le", "mipsle"],
+  ...["ppc64", "ppc64le", "riscv64", "s390x", "wasm"],
+]);
+
 /** The variant that means the same as none, by architecture. */
 const plainVariants: Readonly<Record<string, string>> = { amd64: "v1", arm64: "v8", arm: "v7" };
 
@@ -55,5 +61,14 @@ export function parsePlatform(text: string): Platform {
       subject,
     });
   }
-  return normalisePlatform({ os, architecture, ...(variant === undefined ? {} : { variant }) });
+  const platform = normalisePlatform({ os, architecture, ...(variant === undefined ? {} : { variant }) });
+  if (!isKnownOs && parts.length === 1 && !architectures.has(platform.architecture)) {
+    const subject = `platform ${JSON.stringify(text)}`;
+    throw new RuntError("InvalidArgument", `${subject}: no such architecture`, {
+      operation: "parse",
+      subject,
+      hint: `one of ${[...architectures].join(", ")}`,
+    });
+  }
+  return platform;
 }

@@ -40,7 +40,10 @@ export interface Prepared {
   readonly rootfs: string;
   readonly plan: Plan;
   readonly cgroup: CgroupDriver;
-  /** CLONE_NEW* of the namespaces that the container does not share with us. */
+  /**
+   * CLONE_NEW* of the namespaces that the container does not share with us; without a pid namespace that it joins, where
+   * another init reaps: there its own processes outlive it.
+   */
   readonly namespaceFlags: number;
 }
 
@@ -103,7 +106,9 @@ function cgroupDirectory(plan: CgroupPlan): string | undefined {
 }
 
 function flagsOf(config: Config): number {
-  return config.linux.namespaces.reduce((flags, { type }) => flags | namespaceFlags[namespaceFile[type]], 0);
+  return config.linux.namespaces
+    .filter(({ type, path }) => type !== "pid" || path === undefined)
+    .reduce((flags, { type }) => flags | namespaceFlags[namespaceFile[type]], 0);
 }
 
 /** The tables of system calls are large, so they are loaded only for a config that has a profile. */
@@ -114,7 +119,28 @@ export async function compileFilter(config: Config, host: HostFacts): Promise<Co
     import("../seccomp/compile.ts"),
     import("../host/seccomp.ts"),
   ]);
-  return compileSeccomp(profile, { arch: host.arch, supportedFlags: supportedSeccompFlags() });
+  const compile = () => compileSeccomp(profile, { arch: host.arch, supportedFlags: supportedSeccompFlags() });
+  const key = textOf(profile);
+  if (key === undefined) return compile();
+  const known = compiled.get(key);
+  if (known) return known;
+  const filter = compile();
+  if (compiled.size >= keptFilters) compiled.clear();
+  compiled.set(key, filter);
+  return filter;
+}
+
+/** A program that makes many containers has few profiles, and to compile one takes a millisecond. */
+const compiled = new Map<string, CompiledSeccomp>();
+const keptFilters = 8;
+
+/** Undefined where it has a number that JSON cannot hold. */
+function textOf(profile: object): string | undefined {
+  try {
+    return JSON.stringify(profile);
+  } catch {
+    return undefined;
+  }
 }
 
 /** "auto": an ordinary user, or root of a user namespace. */

@@ -21,7 +21,9 @@ export class Terminal implements Disposable {
    * @param newlines "raw" where the output goes to another terminal, which adds the carriage returns itself
    */
   open(newlines: "cooked" | "raw"): ReadStream {
-    this.#fd = receiveFd(this.#receiveEnd, MSG_DONTWAIT).release();
+    // There is one to take, and then nothing comes any more.
+    using receiveEnd = this.#receiveEnd;
+    this.#fd = receiveFd(receiveEnd, MSG_DONTWAIT).release();
     if (newlines === "raw") clearOnlcr(this.#fd);
     this.#stream = new ReadStream(this.#fd);
     return this.#stream;

@@ -167,11 +167,7 @@ export async function launch(plan: Plan, steps: HostSteps, options: LaunchOption
         case "failed":
           throw failureOf(operation, message, ops);
         default:
-          throw new RuntError(
-            "Internal",
-            `unable to start container process: init ended before it was ready: ${ended(message)}`,
-            { operation },
-          );
+          throw endedTooSoon(operation, message, ops);
       }
     }
   } catch (error) {
@@ -201,6 +197,22 @@ async function runSync(plan: Plan, steps: HostSteps, message: Message, operation
   }
   steps.listener = message.errno;
   for (const step of plan.atSync[point]) await steps.run(step);
+}
+
+/** What a filter's denial ends init with: a SIGSYS of the kernel's, or the trap that is left where it may not even exit. */
+const killedByFilter: ReadonlySet<string> = new Set(["SIGSYS", "SIGILL"]);
+
+function endedTooSoon(operation: string, message: Message, ops: readonly Op[]): RuntError {
+  const what = `unable to start container process: init ended before it was ready: ${ended(message)}`;
+  const status = exitStatusOf(message.value);
+  const filtered =
+    "signaled" in status && killedByFilter.has(status.signaled) && ops.some(({ op }) => op === "seccomp");
+  if (!filtered) return new RuntError("Internal", what, { operation });
+  const subject = "config.json: linux.seccomp";
+  return new RuntError("FailedPrecondition", `${what}: ${subject} denies what it needs`, {
+    operation,
+    subject,
+  });
 }
 
 function ended(message: Message): string {

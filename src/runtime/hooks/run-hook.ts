@@ -5,6 +5,9 @@ import { keepFdsFromChildren } from "../../linux/process.ts";
 import { errnoText } from "../../linux/system-error.ts";
 import type { Hook, HookName } from "../../spec/runtime/hooks.ts";
 
+/** Timers have no room for more; a hook that takes 24 days has no limit to speak of. */
+const longestMs = 2 ** 31 - 1;
+
 /** How much of a failing hook's output goes into the message. */
 const outputLimit = 4096;
 
@@ -37,10 +40,13 @@ export function runHook(name: HookName, index: number, hook: Hook, state: object
     child.stdin.end(JSON.stringify(state));
     let timedOut = false;
     const timer = hook.timeout
-      ? setTimeout(() => {
-          timedOut = true;
-          child.kill("SIGKILL");
-        }, hook.timeout * 1000)
+      ? setTimeout(
+          () => {
+            timedOut = true;
+            child.kill("SIGKILL");
+          },
+          Math.min(hook.timeout * 1000, longestMs),
+        )
       : undefined;
     child.on("error", (error: NodeJS.ErrnoException) => {
       clearTimeout(timer);

@@ -194,6 +194,20 @@ function fileSystemOps(
     options: [...source, ...flags, ...data, ...label],
     attrs: attributes.set,
   };
+  // A list of directories, mostly: then all of them together may fill a page.
+  if (open.options.some((option) => valueBytes(option) > fsconfigValueBytes)) {
+    const op: Op = {
+      op: "mount",
+      out: tree,
+      source: mount.source ?? "none",
+      type,
+      place: context.bundle.rootfs,
+      flags: flags.reduce((bits, flag) => bits | superFlagBits[flag]!, 0),
+      data: [...data, ...label].join(","),
+    };
+    const place = placeOp(context, { tree, path: destination, make: Make.directory, strict: 0 });
+    return { shim: [], init: [op, ...treeOps(tree, options), place], final: [] };
+  }
   const otherwise = fallback(context, type, tree, open);
 
   const strict = type === "proc" || type === "sysfs" ? 1 : 0;
@@ -222,6 +236,23 @@ function fileSystemOps(
     : [];
   return { shim: [], init, final };
 }
+
+/** What fsconfig(2) takes as a value, without the NUL. */
+const fsconfigValueBytes = 255;
+
+function valueBytes(option: string): number {
+  return Buffer.byteLength(option.slice(option.indexOf("=") + 1));
+}
+
+/** The same flags for mount(2). */
+const superFlagBits: Readonly<Record<string, number>> = {
+  ro: k.MS_RDONLY,
+  sync: k.MS_SYNCHRONOUS,
+  dirsync: k.MS_DIRSYNC,
+  mand: k.MS_MANDLOCK,
+  lazytime: k.MS_LAZYTIME,
+  iversion: k.MS_I_VERSION,
+};
 
 /** File systems of which every mount is the same one: read-only would be for the host too. */
 const sharedInstance = new Set([

@@ -104,6 +104,12 @@ export const opTable = {
   umount: { phases: init, args: { path: "str" } },
   /** fstat(2): `fd` is the device major:minor, of the type that the bits of `st_mode` say. */
   check_device: { phases: shimOrInit, args: { fd: "slot", type: "num", major: "num", minor: "num" } },
+  /** mount(2) on the directory `place` for a moment, where open_tree(2) takes it from: a new detached file system, whose
+   *  options may be longer than fsconfig(2) takes them. */
+  mount: {
+    phases: init,
+    args: { out: "slot", source: "str", type: "str", place: "str", flags: "num", data: "str" },
+  },
 
   // — identity of the machine —
   sethostname: { phases: init, args: { name: "str" } },

@@ -26,7 +26,7 @@ describe("platforms — one spelling", () => {
     expect(formatPlatform(parsePlatform(text))).toBe(normal);
   });
 
-  test.each(["", "a/b/c/d", "linux/", "linux//v7", "linux/amd 64"])("refuses %j", (text) => {
+  test.each(["", "a/b/c/d", "linux/", "linux//v7", "linux/amd 64", "foo"])("refuses %j", (text) => {
     expect(() => parsePlatform(text)).toThrow(expect.objectContaining({ kind: "InvalidArgument" }));
   });
 });

@@ -21,7 +21,7 @@ describe("login — docker's config.json", () => {
     const file = `${directory.path}/new/.docker/config.json`;
     expect(await failureOf(login(registry.domain, { ...right, password: "wrong" }, options))).toMatchObject({
       kind: "PermissionDenied",
-      message: expect.stringMatching(/^127.*authentication required \(127.* answered 401 UNAUTHORIZED\)$/),
+      message: expect.stringMatching(/^127.*user name or password is wrong \(127.* answered 401\)$/),
     });
     expect(() => statSync(file)).toThrow("ENOENT");
 

@@ -40,6 +40,23 @@ describe("the ops of a mount", () => {
     });
   });
 
+  test("an option longer than fsconfig takes it goes to mount(2), with all the others", () => {
+    const lowerdir = `lowerdir=${Array.from({ length: 40 }, (_, i) => `/layers/${i}`).join(":")}`;
+    const options = ["ro", "nosuid", lowerdir, "index=off"];
+    const { init } = planOf({ destination: "/m", type: "overlay", source: "layers", options });
+    expect(init).toMatchObject([
+      {
+        op: "mount",
+        source: "layers",
+        type: "overlay",
+        flags: k.MS_RDONLY,
+        data: `${lowerdir},index=off`,
+      },
+      { op: "tree_setattr", set: k.MOUNT_ATTR_RDONLY | k.MOUNT_ATTR_NOSUID },
+      { op: "move_mount", path: "/m" },
+    ]);
+  });
+
   test("a tmpfs without mode= takes that of its directory", () => {
     const { init } = planOf({ destination: "/tmp", type: "tmpfs", source: "tmpfs" });
     expect(init.map(({ op }) => op)).toEqual(["fsmount", "copy_mode", "move_mount"]);

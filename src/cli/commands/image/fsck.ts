@@ -24,7 +24,7 @@ export default command({
     repair: { type: "boolean", summary: "take away what is damaged" },
   },
   async run(context, _operands, { format, repair }) {
-    const images = await openImages(context);
+    const images = await openImages(context, "files");
     return await interruptible(async (signal) => {
       const report = await images.fsck({ repair, signal });
       const { content, layers } = report;

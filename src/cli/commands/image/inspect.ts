@@ -19,13 +19,16 @@ export default command({
     const platform = await toPlatform(options.platform);
     const print = format === "" || format === "json" ? undefined : template(format);
     const found: Record<string, unknown>[] = [];
-    const status = await forEach(operands, async (operand) => {
-      const { image } = await images.find(operand, { operation: "inspect" }, platform);
-      const inspected = await images.inspect(image);
-      if (print) context.print(`${print(inspected)}\n`);
-      else found.push(inspected);
-    });
-    if (!print) context.print(format === "json" ? `${goJson(found)}\n` : `${goJson(found, "    ")}\n`);
-    return status;
+    try {
+      return await forEach(operands, async (operand) => {
+        const { image } = await images.find(operand, { operation: "inspect" }, platform);
+        const inspected = await images.inspect(image);
+        if (print) context.print(`${print(inspected)}\n`);
+        else found.push(inspected);
+      });
+    } finally {
+      // A list, whatever of it there is: who reads JSON should get JSON.
+      if (!print) context.print(format === "json" ? `${goJson(found)}\n` : `${goJson(found, "    ")}\n`);
+    }
   },
 });

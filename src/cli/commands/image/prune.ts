@@ -25,13 +25,12 @@ export default command({
         operation: "prune",
       });
     });
+    const images = await openImages(context, "files");
     if (!force) {
-      const { ask } = await import("../../ask.ts");
+      const { confirm } = await import("../../ask.ts");
       const which = all ? "all images that no container uses" : "all images without a name";
-      const answer = await ask(`This removes ${which}. Go on? [y/N] `);
-      if (!/^y(es)?$/i.test(answer.trim())) return 0;
+      if (!(await confirm(`This removes ${which}. Go on?`))) return 0;
     }
-    const images = await openImages(context);
     return await interruptible(async (signal) => {
       const removed = await images.prune({
         what: all ? "unused" : "dangling",

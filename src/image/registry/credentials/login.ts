@@ -61,7 +61,13 @@ export async function verifyPassword(
   const session = new Session({ host, domain, path: "", transport, settings, purpose: "identity" });
   const { signal } = options;
   const response = await session.request({ method: "GET", target: "", scopes: [], task, signal });
-  if (response.status !== 200) throw await refusal(response, task, "user name or password is wrong");
+  if (response.status === 401) {
+    await response.discard();
+    // "authentication required", says the registry to whoever has just tried that.
+    const what = `user name or password is wrong (${response.url.host} answered 401)`;
+    throw failure("PermissionDenied", task, what);
+  }
+  if (response.status !== 200) throw await refusal(response, task);
   await response.discard();
   const { identityToken } = session;
   return identityToken === undefined ? credential : { kind: "identity-token", token: identityToken };

@@ -1,0 +1,45 @@
+/** Commands for several containers: those that are named, or all; one after the other, or at the same time. */
+import type { Engine } from "../engine/engine.ts";
+import { messageOf } from "../errors.ts";
+import { writeAll } from "./output.ts";
+import { UsageError } from "./usage-error.ts";
+
+/** `--all`. */
+export function allOption(which: string) {
+  return { all: { type: "boolean", short: "a", summary: `${which}, instead of naming them` } } as const;
+}
+
+/**
+ * The containers that a command is about, as they were named, or by their IDs.
+ * @param all false: those named
+ * @throws {UsageError} for neither or both
+ */
+export async function containersOf(
+  engine: Engine,
+  named: readonly string[],
+  all: false | "running" | "paused" | "any",
+  command: string,
+): Promise<readonly string[]> {
+  if (all === false) {
+    if (named.length > 0) return named;
+    throw new UsageError(`runt: "${command}" requires a minimum of 1 argument(s)`, "once");
+  }
+  if (named.length > 0) throw new UsageError("--all takes no names");
+  const listed = await engine.list({ all: all === "any" });
+  return listed.filter(({ status }) => all !== "paused" || status === "paused").map(({ id }) => id);
+}
+
+/**
+ * Does something for all operands at the same time; one that fails does not stop the others.
+ * @returns the exit status
+ */
+export async function atOnce(
+  operands: readonly string[],
+  work: (operand: string) => Promise<void>,
+): Promise<number> {
+  const results = await Promise.allSettled(operands.map(work));
+  const failures = results.filter((result) => result.status === "rejected");
+  if (failures.length > 0 && operands.length === 1) throw failures[0]!.reason;
+  for (const { reason } of failures) writeAll(2, `error: ${messageOf(reason)}\n`);
+  return failures.length > 0 ? 1 : 0;
+}

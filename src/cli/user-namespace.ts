@@ -1,0 +1,76 @@
+/**
+ * An ordinary user's commands on the files of images: an image has files of many owners, which only root may make, also
+ * root of a user namespace. So the command starts anew, as the same process, as root of one whose ids are the user's own
+ * and the subordinate ones of /etc/subuid.
+ * @see user_namespaces(7), newuidmap(1)
+ */
+import { readFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { nativePath } from "../linux/native.ts";
+import { type IdRange, ownUser, subordinateIds } from "../linux/subordinate-ids.ts";
+import { defaultRoot } from "../runtime/library/default-root.ts";
+
+/** Says to the command that it is the second time: whose ids they are. */
+const mark = "RUNT_USER_NAMESPACE_OF";
+
+/** One line of an id map, as config.json has it. */
+export interface IdMapping {
+  readonly containerID: number;
+  readonly hostID: number;
+  readonly size: number;
+}
+
+/** The id maps of an ordinary user: itself as root, behind it what else it has. */
+export function ownIdMaps(): { readonly uid: readonly IdMapping[]; readonly gid: readonly IdMapping[] } {
+  const user = ownUser();
+  const [uids, gids] = [subordinateIds("/etc/subuid", user), subordinateIds("/etc/subgid", user)];
+  // newgidmap(1) and newuidmap(1) work in pairs: a file's group is as much a part of it as its user.
+  const both = uids.length > 0 && gids.length > 0;
+  return { uid: mapOf(user.uid, both ? uids : []), gid: mapOf(user.gid, both ? gids : []) };
+}
+
+function mapOf(own: number, ranges: readonly IdRange[]): IdMapping[] {
+  const map: IdMapping[] = [{ containerID: 0, hostID: own, size: 1 }];
+  let next = 1;
+  for (const { first, count } of ranges) {
+    map.push({ containerID: next, hostID: first, size: count });
+    next += count;
+  }
+  return map;
+}
+
+/** The maps of the namespace that `enterUserNamespace` has made; undefined where it has not. */
+export function enteredIdMaps(): ReturnType<typeof ownIdMaps> | undefined {
+  if (process.env[mark] === undefined) return undefined;
+  return { uid: readIdMap("/proc/self/uid_map"), gid: readIdMap("/proc/self/gid_map") };
+}
+
+function readIdMap(file: string): IdMapping[] {
+  return readFileSync(file, "latin1")
+    .trim()
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/).map(Number))
+    .map(([containerID, hostID, size]) => ({ containerID: containerID!, hostID: hostID!, size: size! }));
+}
+
+/** Starts this command anew as root of a user namespace, unless it is root already. */
+export function enterUserNamespace(): void {
+  if (process.geteuid!() === 0) return;
+  execInUserNamespace([process.execPath, ...process.execArgv, ...process.argv.slice(1)]);
+}
+
+/** Becomes another program, as root of a user namespace of this user. */
+export function execInUserNamespace(argv: readonly string[]): never {
+  const maps = ownIdMaps();
+  const { uid, name = String(uid) } = ownUser();
+  const text = (map: readonly IdMapping[]) =>
+    map.map(({ containerID, hostID, size }) => `${containerID} ${hostID} ${size}`).join(" ");
+  const program = nativePath("runt-userns");
+  // Who became this user by setuid(2) alone may still be called root; and by that name root's places would be meant.
+  const names = { USER: name, LOGNAME: name };
+  // The number, by which the state directory may be called, is another one there.
+  const XDG_RUNTIME_DIR = process.env.XDG_RUNTIME_DIR || dirname(defaultRoot());
+  const env = { ...process.env, ...names, XDG_RUNTIME_DIR, [mark]: String(uid) };
+  process.execve?.(program, [program, text(maps.uid), text(maps.gid), ...argv], env);
+  throw new TypeError("this Node cannot turn into another program");
+}

@@ -1,0 +1,34 @@
+/** What a monitor's exit command does: the container's end, and its next beginning. */
+import { RuntError } from "../errors.ts";
+import { lockContainer } from "./container/lock.ts";
+import { startLocked } from "./container/start.ts";
+import type { EngineContext } from "./context.ts";
+import { readExit } from "./monitor/records.ts";
+import { afterRestart } from "./monitor/restart-policy.ts";
+import { settle } from "./settle.ts";
+
+/**
+ * Runs in the process that was the container's monitor: by its pid it knows which run it is about. In any other process
+ * it does what is to be done all the same, but starts nothing again.
+ */
+export async function afterExit(context: EngineContext, id: string): Promise<void> {
+  try {
+    using lock = await lockContainer(context, id, "after-exit");
+    const { record } = lock;
+    const { monitor } = record.run;
+    const wasMonitor = monitor?.pid === process.pid;
+    const exit = readExit(context.layout.container(id));
+    const settled = await settle(context, record, wasMonitor ? "exit command" : "another");
+    if (settled.status !== "exited" || record.status === "exited") return;
+    const restartMs = exit?.restartMs;
+    if (wasMonitor && restartMs !== undefined && !settled.run.stoppedByUser) {
+      using _started = await startLocked(context, settled, {
+        restarts: afterRestart(settled.run.restarts, restartMs),
+        waiting: "blocking",
+      });
+    }
+  } catch (error) {
+    // Somebody has removed it.
+    if (!(error instanceof RuntError) || error.kind !== "NotFound") throw error;
+  }
+}

@@ -1,0 +1,118 @@
+/** `commit`: an image of what a container has become. */
+import { RuntError } from "../../errors.ts";
+import { findImage } from "../../image/find.ts";
+import * as runtime from "../../runtime/container/pause.ts";
+import type { ContainerConfig } from "../../spec/image/config.ts";
+import type { EngineContext } from "../context.ts";
+import type { ContainerRecord } from "../record.ts";
+import { eventOf } from "./event.ts";
+import { findRecord } from "./find.ts";
+import { observe } from "./observe.ts";
+
+export interface CommitOptions {
+  /** The image's; undefined: none. */
+  readonly name?: string | undefined;
+  readonly author?: string | undefined;
+  readonly message?: string | undefined;
+  /** Instructions of a Dockerfile, over what the container was made with. */
+  readonly changes?: readonly string[] | undefined;
+  /** Whether a container that runs stands still meanwhile; so it does by default. */
+  readonly pause?: boolean | undefined;
+  /** Is told what could not be put into a layer. */
+  readonly onWarning?: ((text: string) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** @returns the image's ID @throws {RuntError} NotFound; FailedPrecondition for a container without an image */
+export async function commitContainer(
+  context: EngineContext,
+  text: string,
+  options: CommitOptions = {},
+): Promise<string> {
+  const record = findRecord(context, text, "commit");
+  const { id, name, definition } = record;
+  if (!definition.image) {
+    throw new RuntError("FailedPrecondition", "it has no image: its root file system is a directory", {
+      operation: "commit",
+      subject: `container ${name}`,
+      hint: "export it, and import that",
+    });
+  }
+  const images = await context.images();
+  const { image } = await findImage(images.stores, definition.image.id, { operation: "commit" });
+  const writable = images.stores.snapshots.writable({ directory: context.layout.container(id) });
+  const { pause = true, author, message, changes, onWarning, signal } = options;
+  await using _paused =
+    pause && observe(context, record).status === "running" ? await paused(context, id) : null;
+  const made = await images.commit(image, writable, {
+    name: options.name,
+    author,
+    message,
+    changes: changes ?? [],
+    config: configOf(record),
+    createdBy: definition.args.join(" "),
+    signal,
+    ...(onWarning && { onWarning }),
+  });
+  context.store.events.append(eventOf(record, "commit", { imageID: made.id, imageRef: options.name ?? "" }));
+  return made.id;
+}
+
+/** Until it is disposed of. */
+async function paused({ runtime: surroundings }: EngineContext, id: string): Promise<AsyncDisposable> {
+  await runtime.pauseContainer(surroundings, id);
+  return {
+    async [Symbol.asyncDispose]() {
+      // It may have been killed meanwhile, which needs no thawing.
+      await runtime.resumeContainer(surroundings, id).catch(() => {});
+    },
+  };
+}
+
+/** What the container was made with, as an image says it. */
+export function configOf({
+  request,
+  definition,
+}: Pick<ContainerRecord, "request" | "definition">): ContainerConfig {
+  const image = definition.imageConfig;
+  const { args, entrypointLength, labels, exposed, health, mounts } = definition;
+  const env = new Map<string, string>();
+  for (const entry of [...(image?.Env ?? []), ...request.env]) env.set(entry.split("=", 1)[0]!, entry);
+  const anonymous = mounts.flatMap((mount) =>
+    mount.type === "volume" && mount.anonymous ? [[mount.destination, {}] as const] : [],
+  );
+  const volumes = { ...image?.Volumes, ...Object.fromEntries(anonymous) };
+  const ns = (ms: number) => Math.round(ms * 1e6);
+  const set = <T extends object>(value: T, isSet: boolean): T | undefined => (isSet ? value : undefined);
+  return {
+    ...image,
+    Env: [...env.values()],
+    Cmd: args.slice(entrypointLength),
+    ...set(
+      { Entrypoint: args.slice(0, entrypointLength) },
+      entrypointLength > 0 || image?.Entrypoint !== undefined,
+    ),
+    ...set({ User: definition.user }, definition.user !== ""),
+    ...set(
+      { WorkingDir: definition.cwd },
+      request.workingDir !== undefined || image?.WorkingDir !== undefined,
+    ),
+    ...set({ Labels: { ...labels } }, Object.keys(labels).length > 0),
+    ...set({ ExposedPorts: Object.fromEntries(exposed.map((port) => [port, {}])) }, exposed.length > 0),
+    ...set({ Volumes: volumes }, Object.keys(volumes).length > 0),
+    ...set(
+      { StopSignal: definition.stopSignal },
+      request.stopSignal !== undefined || image?.StopSignal !== undefined,
+    ),
+    ...(health && {
+      Healthcheck: {
+        Test: [...health.test],
+        Interval: ns(health.intervalMs),
+        Timeout: ns(health.timeoutMs),
+        StartPeriod: ns(health.startPeriodMs),
+        StartInterval: ns(health.startIntervalMs),
+        Retries: health.retries,
+      },
+    }),
+  } as ContainerConfig;
+}

@@ -1,0 +1,189 @@
+/** `create`: a name, an image's layers with a writable one on top, volumes. Nothing runs, and nothing is mounted. */
+import { mkdirSync } from "node:fs";
+import { hostname } from "node:os";
+import { dirname, join } from "node:path";
+import { RuntError } from "../../errors.ts";
+import { MergedView } from "../../image/snapshot/merged.ts";
+import type { EngineContext } from "../context.ts";
+import { type ContainerRecord, neverRun } from "../record.ts";
+import type { ContainerRequest } from "../request.ts";
+import { isConflict } from "../store/database.ts";
+import { timestamp } from "../time.ts";
+import { resolveMounts, type WantedVolume } from "../volume/resolve.ts";
+import { insertVolume, makeDirectory } from "../volume/volume.ts";
+import { checkRequest } from "./check.ts";
+import { definitionOf, hostnameOf, summaryOf } from "./definition.ts";
+import { nameTaken } from "./errors.ts";
+import { eventOf } from "./event.ts";
+import { findId, findRecord } from "./find.ts";
+import { imageFor, type PullOptions } from "./image.ts";
+import { checkName, inventName, newId } from "./names.ts";
+import { finishRemoval, thisProcess } from "./removal.ts";
+
+export interface CreateOptions {
+  /** For an image that is to be pulled. */
+  readonly pull?: PullOptions | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface CreatedContainer {
+  readonly id: string;
+  readonly name: string;
+  /** What is not as it was asked for. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Makes a container.
+ * @throws {RuntError} with nothing left behind: AlreadyExists for a name; NotFound for an image, a container or a file that
+ *   is named; InvalidArgument for what does not go together
+ */
+export async function createContainer(
+  context: EngineContext,
+  request: ContainerRequest,
+  options: CreateOptions = {},
+): Promise<CreatedContainer> {
+  if (request.name !== undefined) checkName(request.name, "create");
+  const warnings = checkRequest(request);
+  const found = await imageFor(context, request, { ...options.pull, signal: options.signal });
+  const config = found?.image.config.config;
+  const image = found && {
+    id: found.image.id,
+    name: found.name ?? found.image.names[0],
+    target: found.image.target.digest,
+    top: found.image.chainIDs.at(-1),
+  };
+  const id = newId();
+  const asked = withIds(context, request);
+  const { mounts, volumes } = await resolveMounts(context, asked, config);
+  const definition = definitionOf(asked, config, {
+    image,
+    hostname: hostnameOf(asked, id, hostname()),
+    mounts,
+  });
+  const record = insert(context, volumes, {
+    id,
+    name: request.name ?? "",
+    created: timestamp(),
+    status: "creating",
+    summary: summaryOf(asked, definition),
+    request: asked,
+    definition,
+    run: neverRun,
+    owner: thisProcess(),
+  });
+  try {
+    options.signal?.throwIfAborted();
+    await makeFiles(context, record, volumes);
+  } catch (error) {
+    await finishRemoval(context, record, { volumes: true }).catch(() => {});
+    throw error;
+  }
+  context.store.transaction(() => {
+    context.store.containers.update(id, { status: "created", owner: null });
+    context.store.events.append(eventOf(record, "create"));
+  });
+  return { id, name: record.name, warnings };
+}
+
+/** Other containers by their IDs: names may be another's tomorrow. @throws {RuntError} NotFound */
+function withIds(context: EngineContext, request: ContainerRequest): ContainerRequest {
+  const { network, namespaces } = request;
+  const byId = <T>(value: T): T =>
+    typeof value === "object" && value !== null && "container" in value
+      ? { ...value, container: findRecord(context, value.container as string, "create").id }
+      : value;
+  return {
+    ...request,
+    network: { ...network, mode: byId(network.mode) },
+    namespaces: {
+      ...namespaces,
+      pid: byId(namespaces.pid),
+      ipc: byId(namespaces.ipc),
+      user: byId(namespaces.user),
+    },
+  };
+}
+
+/** Takes name and volumes at once; from here on the next command knows what to take away again. */
+function insert(
+  context: EngineContext,
+  volumes: readonly WantedVolume[],
+  record: ContainerRecord,
+): ContainerRecord {
+  const { store } = context;
+  for (let attempt = 0; ; attempt++) {
+    const named = record.name === "" ? { ...record, name: inventName(attempt) } : record;
+    try {
+      store.transaction(() => {
+        store.containers.insert(named);
+        for (const { record: volume } of volumes) {
+          insertVolume(context, volume);
+          store.volumes.use(volume.name, record.id);
+        }
+      });
+      return named;
+    } catch (error) {
+      if (!isConflict(error)) throw error;
+      if (record.name !== "") throw nameTaken(record.name, holderOf(context, record.name), "create");
+    }
+  }
+}
+
+function holderOf(context: EngineContext, name: string): string {
+  try {
+    return findId(context, name, "create");
+  } catch {
+    return "that is just being removed";
+  }
+}
+
+async function makeFiles(
+  context: EngineContext,
+  { id, request, definition }: ContainerRecord,
+  volumes: readonly WantedVolume[],
+): Promise<void> {
+  const directory = context.layout.container(id);
+  mkdirSync(directory, { mode: 0o700 });
+  let layers: readonly string[];
+  if (request.rootfs === undefined) {
+    const { snapshots } = (await context.images()).stores;
+    const top = definition.image?.top;
+    const writable = snapshots.createWritable(top, { directory });
+    layers = [writable.init, ...snapshots.lowers(top)];
+  } else layers = [request.rootfs];
+  for (const mount of definition.mounts) {
+    if (mount.type === "bind" && mount.missing === "make") makeSource(mount.source);
+  }
+  if (volumes.length === 0) return;
+  const view = new MergedView(layers);
+  const { copyUp } = await import("../volume/copy-up.ts");
+  for (const { record, destination, copyUp: wanted } of volumes) {
+    const data = makeDirectory(context, record.name);
+    if (wanted) await copyUp(view, destination, dirname(data));
+  }
+  for (const mount of definition.mounts) {
+    if (mount.type === "volume" && mount.subpath !== undefined) checkSubpath(mount.source, mount.subpath);
+  }
+}
+
+function makeSource(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (error) {
+    // A file is a source too.
+    if (
+      (error as NodeJS.ErrnoException).code !== "EEXIST" &&
+      (error as NodeJS.ErrnoException).code !== "ENOTDIR"
+    )
+      throw error;
+  }
+}
+
+function checkSubpath(source: string, subpath: string): void {
+  if (!join("/", subpath).startsWith("/..") && !subpath.split("/").includes("..")) return;
+  throw new RuntError("InvalidArgument", `volume-subpath ${subpath} leads out of the volume`, {
+    operation: "create",
+    path: source,
+  });
+}

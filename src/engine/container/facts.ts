@@ -1,0 +1,191 @@
+/** Looks at the host, the image's files and other containers, for what a configuration needs to know. */
+import { chmodSync, existsSync, mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { messageOf, RuntError } from "../../errors.ts";
+import { MergedView } from "../../image/snapshot/merged.ts";
+import type { SnapshotMount } from "../../image/snapshot/overlay.ts";
+import { resolveUser } from "../../image/unpack/user.ts";
+import { hostFacts } from "../../runtime/host/measure.ts";
+import { CAPABILITIES } from "../../spec/runtime/capabilities.ts";
+import type { EngineContext } from "../context.ts";
+import type { NetworkPlan } from "../network-driver.ts";
+import type { ContainerRecord } from "../record.ts";
+import type { Sharing } from "../request.ts";
+import type { SpecFacts } from "../spec/config.ts";
+import { allDevices, blockDevicesOf, devicesOf, noDevices } from "../spec/devices.ts";
+import { parseDeviceRule } from "../spec/resources.ts";
+import { defaultSeccomp } from "../spec/seccomp-profile.ts";
+import { refuse } from "./errors.ts";
+import { findRunning } from "./find.ts";
+
+/** Files of accounts are not larger, except to do harm. */
+const accountFileBytes = 4 << 20;
+
+/** Where our small init is in a container that asks for it. */
+const initPath = "/sbin/docker-init";
+
+/** @throws {RuntError} for what is asked for and is not there */
+export async function specFacts(
+  context: EngineContext,
+  record: ContainerRecord,
+  network: NetworkPlan,
+): Promise<SpecFacts> {
+  const { request, definition, id } = record;
+  const { layout } = context;
+  const root = await rootOf(context, record);
+  const view = new MergedView(root.layers);
+  const text = (file: string) => view.readText(file, accountFileBytes) ?? "";
+  const group = text("/etc/group");
+  const { security } = request;
+  const filesOf = layout.container(network.filesOf ?? id);
+  const files = ["hostname", "hosts", "resolv.conf"].map((name) => ({
+    destination: `/etc/${name}`,
+    source: join(filesOf, name),
+  }));
+  if (request.init) files.push({ destination: initPath, source: await initProgram() });
+  const images = new Map<string, readonly SnapshotMount[]>();
+  for (const mount of definition.mounts) {
+    if (mount.type !== "image") continue;
+    const { snapshots } = (await context.images()).stores;
+    images.set(
+      mount.destination,
+      snapshots.mounts(mount.top, { access: "ro", destination: mount.destination }),
+    );
+  }
+  const devices = devicesOf(request.devices.filter(({ host }) => host.startsWith("/")));
+  return {
+    id,
+    rootfs: root.path,
+    user: resolveUser(definition.user, { passwd: text("/etc/passwd"), group }),
+    groups: request.groups.map((name) => groupId(name, group)),
+    capabilities: knownCapabilities(),
+    pids: pidsOf(context, record),
+    network: network.namespace,
+    mounts: { root: root.mounts, files, sharedMemory: sharedMemoryOf(context, record), images },
+    devices: security.privileged ? [...allDevices(), ...devices.nodes] : devices.nodes,
+    resources: {
+      blockDevices: blockDevicesOf([...new Set(request.resources.blkio.map(({ path }) => path))]),
+      devices: security.privileged ? noDevices : devices,
+      rules: request.deviceCgroupRules.map((rule) => {
+        const parsed = parseDeviceRule(rule);
+        if (parsed) return parsed;
+        throw new RuntError("InvalidArgument", `invalid device cgroup rule: ${rule}`, {
+          operation: "create",
+        });
+      }),
+      privileged: security.privileged,
+    },
+    seccomp: await seccompOf(security.privileged ? "unconfined" : security.seccomp),
+    init: request.init ? initPath : undefined,
+  };
+}
+
+interface Root {
+  /** For `root.path`. */
+  readonly path: string;
+  readonly mounts: readonly SnapshotMount[];
+  /** Where its files are, top to bottom. */
+  readonly layers: readonly string[];
+}
+
+/** The overlay of a container's own layers on its image's. */
+export async function rootOf(
+  context: EngineContext,
+  { id, request, definition }: ContainerRecord,
+): Promise<Root> {
+  if (request.rootfs !== undefined) return { path: request.rootfs, mounts: [], layers: [request.rootfs] };
+  const { snapshots } = (await context.images()).stores;
+  const top = definition.image?.top;
+  const writable = snapshots.writable({ directory: context.layout.container(id) });
+  return {
+    path: context.layout.rootfs,
+    mounts: snapshots.mounts(top, { writable, access: "rw" }),
+    layers: [writable.upper, writable.init, ...snapshots.lowers(top)],
+  };
+}
+
+let capabilities: readonly string[] | undefined;
+
+function knownCapabilities(): readonly string[] {
+  const { lastCapability } = hostFacts();
+  capabilities ??= Object.entries(CAPABILITIES).flatMap(([name, number]) =>
+    Number(number) <= lastCapability ? [name] : [],
+  );
+  return capabilities;
+}
+
+function groupId(name: string, group: string): number {
+  if (/^\d+$/.test(name)) return Number(name);
+  const line = group.split("\n").find((candidate) => candidate.startsWith(`${name}:`));
+  const gid = line?.split(":")[2];
+  if (gid !== undefined && /^\d+$/.test(gid)) return Number(gid);
+  throw new RuntError("InvalidArgument", `unable to find group ${name}: no matching entries in group file`, {
+    operation: "start",
+  });
+}
+
+/** Init of each container that a namespace is shared with; it must run. */
+function pidsOf(context: EngineContext, { request, name }: ContainerRecord): ReadonlyMap<string, number> {
+  const { pid, ipc, user } = request.namespaces;
+  const pids = new Map<string, number>();
+  for (const sharing of [pid, ipc, user] as readonly (Sharing | string | object)[]) {
+    if (typeof sharing !== "object" || !("container" in sharing)) continue;
+    const other = findRunning(context, sharing.container as string, "start");
+    if (sharing === ipc && other.request.namespaces.ipc === "private") {
+      const hint = "start that one with --ipc shareable";
+      throw refuse("start", name, `the IPC namespace of container ${other.name} is not shareable`, hint);
+    }
+    pids.set(sharing.container as string, other.run.init!.pid);
+  }
+  return pids;
+}
+
+/** The host's, another container's, or one of our own that others may join: made here. */
+function sharedMemoryOf({ layout }: EngineContext, { id, request }: ContainerRecord): string | undefined {
+  const { ipc } = request.namespaces;
+  if (ipc === "host") return "/dev/shm";
+  if (typeof ipc === "object" && "container" in ipc) {
+    const path = layout.sharedMemory(ipc.container);
+    return existsSync(path) ? path : undefined;
+  }
+  if (ipc !== "shareable") return undefined;
+  const path = layout.sharedMemory(id);
+  mkdirSync(path, { recursive: true, mode: 0o711 });
+  chmodSync(path, 0o1777);
+  return path;
+}
+
+async function initProgram(): Promise<string> {
+  const { nativePath } = await import("../../linux/native.ts");
+  return nativePath("runt-init");
+}
+
+async function seccompOf(word: string): Promise<SpecFacts["seccomp"]> {
+  if (word === "unconfined") return () => undefined;
+  if (word === "default") return profileOf;
+  const { readSeccompFile } = await import("../spec/seccomp-file.ts");
+  try {
+    const profile = readSeccompFile(readFileSync(word, "utf8"));
+    return (held) => profile(held);
+  } catch (error) {
+    throw new RuntError(
+      "InvalidArgument",
+      `opening seccomp profile (${word}) failed: ${messageOf(error)}`,
+      { operation: "create", path: word },
+      error,
+    );
+  }
+}
+
+const profiles = new Map<string, object>();
+
+/** One for each set of capabilities: there are few, and to make one takes long. */
+function profileOf(held: readonly string[]): object {
+  const key = held.join();
+  let profile = profiles.get(key);
+  if (!profile) {
+    profile = defaultSeccomp(held);
+    profiles.set(key, profile);
+  }
+  return profile;
+}

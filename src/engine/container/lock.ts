@@ -1,0 +1,40 @@
+/** One command at a time changes a container: it has the flock of the container's directory, until it ends. */
+import type { Fd } from "../../linux/fd.ts";
+import { flock } from "../../linux/flock.ts";
+import { hasCode } from "../../linux/system-error.ts";
+import type { EngineContext } from "../context.ts";
+import type { ContainerRecord } from "../record.ts";
+import { noSuchContainer } from "./errors.ts";
+import { findId } from "./find.ts";
+
+/** A container that nobody else changes. */
+export interface Locked extends Disposable {
+  /** As it was when the lock was taken. */
+  readonly record: ContainerRecord;
+}
+
+/**
+ * Waits for the lock of the container that `text` means.
+ * @throws {RuntError} NotFound, also where it is removed meanwhile; the signal's reason
+ */
+export async function lockContainer(
+  context: EngineContext,
+  text: string,
+  operation: string,
+  signal?: AbortSignal,
+): Promise<Locked> {
+  const id = findId(context, text, operation);
+  let lock: Fd;
+  try {
+    lock = await flock(context.layout.container(id), signal);
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) throw noSuchContainer(text, operation);
+    throw error;
+  }
+  const record = context.store.containers.get(id);
+  if (!record || record.status === "creating") {
+    lock[Symbol.dispose]();
+    throw noSuchContainer(text, operation);
+  }
+  return { record, [Symbol.dispose]: () => lock[Symbol.dispose]() };
+}

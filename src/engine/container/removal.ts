@@ -1,0 +1,87 @@
+/** The removal of a container that does not run, and what is left of one that was stopped halfway. */
+import { existsSync, readdirSync, renameSync, rmdirSync, unlinkSync } from "node:fs";
+import { join } from "node:path";
+import { deleteTree, refuseMounts } from "../../image/snapshot/aside.ts";
+import { dropUse } from "../../image/snapshot/uses.ts";
+import { ownStartTime } from "../../linux/process.ts";
+import { hasCode } from "../../linux/system-error.ts";
+import { deleteContainer } from "../../runtime/container/delete.ts";
+import type { EngineContext } from "../context.ts";
+import type { ContainerRecord } from "../record.ts";
+import { emptyTrash, removeUnusedAnonymous } from "../volume/volume.ts";
+import { eventOf } from "./event.ts";
+import { shortId } from "./names.ts";
+
+/**
+ * The caller has the lock, and knows that it does not run.
+ * The row goes last: until then the next command knows that there is something to be finished.
+ */
+export async function removeLocked(
+  context: EngineContext,
+  record: ContainerRecord,
+  options: { readonly volumes?: boolean | undefined },
+): Promise<void> {
+  const { id } = record;
+  context.store.containers.update(id, { status: "removing", owner: thisProcess() });
+  await finishRemoval(context, record, options);
+}
+
+/** As the owner of a container. */
+export function thisProcess(): { readonly pid: number; readonly startTime: number } {
+  return { pid: process.pid, startTime: ownStartTime() };
+}
+
+/** What is left of a removal, from wherever it was stopped. */
+export async function finishRemoval(
+  context: EngineContext,
+  record: ContainerRecord,
+  { volumes = false }: { readonly volumes?: boolean | undefined },
+): Promise<void> {
+  const { id } = record;
+  const { store, layout } = context;
+  if (existsSync(join(layout.runRoot, id))) await deleteContainer(context.runtime, id, { force: true });
+  await (await context.network()).teardown(record);
+  if (record.request.namespaces.ipc === "shareable") await deleteTree(layout.sharedMemory(id));
+  await removeDirectory(context, id);
+  const { snapshots } = (await context.images()).stores;
+  dropUse(snapshots.layout.uses, layout.container(id));
+  let hadVolumes = false;
+  store.transaction(() => {
+    const names = store.volumes.usedBy(id);
+    hadVolumes = names.length > 0;
+    store.volumes.dropUses(id);
+    if (volumes) removeUnusedAnonymous(context, names);
+    store.containers.delete(id);
+    if (record.status !== "creating") store.events.append(eventOf(record, "destroy"));
+  });
+  if (hadVolumes && volumes) await emptyTrash(context);
+}
+
+/** Aside first: half of a container's files is no container. */
+async function removeDirectory({ layout }: EngineContext, id: string): Promise<void> {
+  const aside = join(layout.containers, `.removed-${shortId(id)}`);
+  try {
+    renameSync(layout.container(id), aside);
+  } catch (error) {
+    if (!hasCode(error, "ENOENT")) throw error;
+  }
+  refuseMounts(aside);
+  try {
+    removeSmall(aside, { left: fewFiles });
+  } catch {
+    await deleteTree(aside);
+  }
+}
+
+const fewFiles = 200;
+
+/** What takes less than to ask a thread for it. @throws where there is more, or something in the way */
+function removeSmall(path: string, budget: { left: number }): void {
+  for (const entry of readdirSync(path, { withFileTypes: true })) {
+    if (budget.left-- === 0) throw new RangeError("too many files");
+    const inner = join(path, entry.name);
+    if (entry.isDirectory()) removeSmall(inner, budget);
+    else unlinkSync(inner);
+  }
+  rmdirSync(path);
+}

@@ -1,0 +1,245 @@
+/** `start`: network, configuration, monitor, and the program runs. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { messageOf, RuntError } from "../../errors.ts";
+import { readProcessStat } from "../../linux/process.ts";
+import { deleteContainer } from "../../runtime/container/delete.ts";
+import { startContainer as release, waitBlocking, waitOnThread } from "../../runtime/container/start.ts";
+import type { Waiting } from "../../runtime/create/conversation.ts";
+import { bootId, type EngineContext } from "../context.ts";
+import { exitCodeOf } from "../exit-code.ts";
+import type { Attachment, AttachOptions } from "../monitor/attachment.ts";
+import { MonitorClient } from "../monitor/client.ts";
+import { createMonitored, type MonitorSettings } from "../monitor/create.ts";
+import { noRestarts, type RestartHistory, restartRequest } from "../monitor/restart-policy.ts";
+import { type NetworkState, plainState } from "../network-driver.ts";
+import type { ContainerRecord, HealthDefinition, RunState } from "../record.ts";
+import { settle } from "../settle.ts";
+import { configOf } from "../spec/config.ts";
+import { timestamp } from "../time.ts";
+import { Attendance } from "./attend.ts";
+import { refuse } from "./errors.ts";
+import { eventOf } from "./event.ts";
+import { specFacts } from "./facts.ts";
+import { writeFiles } from "./files.ts";
+import { lockContainer } from "./lock.ts";
+
+export interface StartOptions {
+  /** Streams from the first byte on; `Started.attachment` is there then, and the caller's. */
+  readonly attach?: AttachOptions | undefined;
+  /**
+   * Whether the caller waits for the end and then calls `Started.finish`. Should it die before, nothing is lost.
+   * Without it a program of ours is started when the container has ended.
+   */
+  readonly attend?: boolean | undefined;
+  /** "blocking" for a program that does nothing else until the container runs. */
+  readonly waiting?: Waiting | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A container that runs. */
+export interface Started extends Disposable {
+  readonly record: ContainerRecord;
+  readonly attachment: Attachment | undefined;
+  /**
+   * With `attend`: waits for the end and sees to what follows from it: its record, its network, `--rm`.
+   * @returns what a shell would have in `$?`
+   */
+  finish(): Promise<number>;
+}
+
+/**
+ * Starts a container that does not run; one that runs already is left as it is.
+ * @throws {RuntError} why it cannot run; `exitCodeOf` says how a shell would say it
+ */
+export async function startContainer(
+  context: EngineContext,
+  text: string,
+  options: StartOptions = {},
+): Promise<Started> {
+  using lock = await lockContainer(context, text, "start", options.signal);
+  const record = await settle(context, lock.record, "another");
+  if (record.status === "running") return alreadyRunning(context, record, options);
+  if (record.status === "paused") {
+    throw refuse("start", record.name, "cannot start a paused container, try unpause instead");
+  }
+  if (record.status === "removing") throw refuse("start", record.name, "container is marked for removal");
+  return await startLocked(context, record, { ...options, restarts: noRestarts });
+}
+
+async function alreadyRunning(
+  context: EngineContext,
+  record: ContainerRecord,
+  { attach }: StartOptions,
+): Promise<Started> {
+  const client = attach && (await MonitorClient.connect(context.layout.container(record.id)));
+  const attachment = client && (await client.attach(attach));
+  return started(context, record, client, attachment, undefined);
+}
+
+/** The caller has the lock, and knows that it does not run. */
+export async function startLocked(
+  context: EngineContext,
+  record: ContainerRecord,
+  options: StartOptions & { readonly restarts: RestartHistory },
+): Promise<Started> {
+  const { id } = record;
+  const { layout, runtime } = context;
+  const directory = layout.container(id);
+  // Of a run whose end nobody saw.
+  if (existsSync(join(layout.runRoot, id))) await deleteContainer(runtime, id, { force: true });
+  const driver = await context.network();
+  let attendance: Attendance | undefined;
+  let client: MonitorClient | undefined;
+  let made = false;
+  try {
+    const plan = driver.plan(record);
+    try {
+      writeFiles(context, record, plainState(plan));
+      const config = configOf(record.request, record.definition, await specFacts(context, record, plan));
+      if (options.attend) attendance = Attendance.begin(directory);
+      else Attendance.clear(directory);
+      const { state } = await createMonitored(runtime, id, {
+        bundle: directory,
+        config,
+        monitor: monitorOf(context, record, options.restarts),
+        waiting: options.waiting ?? "events",
+        signal: options.signal,
+      });
+      made = true;
+      const init = state.init!;
+      const network = await driver.attach(record, plan, init.pid, options.signal);
+      // What is mounted is this very file, so that it says what is known by now.
+      if (network.hosts.length > 0 || network.nameservers.length > 0) writeFiles(context, record, network);
+      const run = runningState(record, init, network, options.restarts);
+      let attachment: Attachment | undefined;
+      if (options.attach || options.attend) {
+        client = await MonitorClient.connect(directory);
+        // Before it starts, so that nothing is missed.
+        attachment = await client.attach(options.attach ?? {});
+      }
+      await release(runtime, id, options.waiting === "blocking" ? waitBlocking : waitOnThread);
+      const running = { ...record, status: "running", run, owner: undefined } as const;
+      context.store.transaction(() => {
+        context.store.containers.update(id, { status: "running", run });
+        context.store.events.append(eventOf(running, "start"));
+      });
+      return started(context, running, client, attachment, attendance);
+    } catch (error) {
+      client?.[Symbol.dispose]();
+      if (made) await deleteContainer(runtime, id, { force: true }).catch(() => {});
+      await driver.teardown(record);
+      throw error;
+    }
+  } catch (error) {
+    recordFailure(context, record, error);
+    // What there was to do is done.
+    attendance?.done();
+    attendance?.[Symbol.dispose]();
+    throw error;
+  }
+}
+
+function runningState(
+  record: ContainerRecord,
+  init: { readonly pid: number; readonly startTime: number },
+  network: NetworkState,
+  restarts: RestartHistory,
+): RunState {
+  // The monitor is init's parent until init has ended, and init waits for us.
+  const parent = readProcessStat(init.pid)?.parent ?? 0;
+  const monitor = { pid: parent, startTime: readProcessStat(parent)?.startTime ?? 0 };
+  return {
+    ...record.run,
+    bootId: bootId(),
+    init: { pid: init.pid, startTime: init.startTime },
+    monitor: parent > 1 ? monitor : undefined,
+    started: timestamp(),
+    finished: record.run.finished,
+    exitCode: 0,
+    error: "",
+    oomKilled: false,
+    restarts,
+    stoppedByUser: false,
+    network,
+  };
+}
+
+/** A container that could not be started says why, as docker's does. */
+function recordFailure({ store }: EngineContext, record: ContainerRecord, error: unknown): void {
+  const run: RunState = {
+    ...record.run,
+    init: undefined,
+    monitor: undefined,
+    error: messageOf(error),
+    exitCode: error instanceof RuntError ? exitCodeOf(error) : 125,
+  };
+  const status = record.status === "created" ? "created" : "exited";
+  store.containers.update(record.id, { status, run });
+}
+
+function monitorOf(
+  context: EngineContext,
+  { id, request, definition }: ContainerRecord,
+  restarts: RestartHistory,
+): MonitorSettings {
+  const directory = context.layout.container(id);
+  const exitCommand = context.afterExit(id);
+  return {
+    directory,
+    oomScoreAdj: -999,
+    input: request.stdin,
+    log:
+      request.log.driver === "none"
+        ? undefined
+        : {
+            path: context.layout.log(id),
+            maxSizeBytes: request.log.maxSize,
+            maxFiles: request.log.maxFiles,
+            carriageReturns: "keep",
+          },
+    exitCommand: exitCommand && { ...exitCommand, errors: join(directory, "errors") },
+    restart: restartRequest(request.restart, restarts),
+    health: definition.health && healthOf(context, id, definition.health),
+  };
+}
+
+function healthOf(context: EngineContext, id: string, health: HealthDefinition): MonitorSettings["health"] {
+  const [kind, ...words] = health.test;
+  const command = kind === "CMD-SHELL" ? ["/bin/sh", "-c", words.join(" ")] : words;
+  const { intervalMs, timeoutMs, retries, startPeriodMs, startIntervalMs } = health;
+  return {
+    ...context.execCommand(id, command),
+    intervalMs,
+    timeoutMs,
+    retries,
+    startPeriodMs,
+    startIntervalMs,
+  };
+}
+
+function started(
+  context: EngineContext,
+  record: ContainerRecord,
+  client: MonitorClient | undefined,
+  attachment: Attachment | undefined,
+  attendance: Attendance | undefined,
+): Started {
+  const dispose = (): void => {
+    client?.[Symbol.dispose]();
+    attendance?.[Symbol.dispose]();
+  };
+  return {
+    record,
+    attachment,
+    async finish() {
+      const { finishRun } = await import("./finish.ts");
+      try {
+        return await finishRun(context, record, attachment, attendance);
+      } finally {
+        dispose();
+      }
+    },
+    [Symbol.dispose]: dispose,
+  };
+}

@@ -1,0 +1,215 @@
+/** Networks by mode: the host's, none, another container's; bridges and what else network/ knows. */
+import { join } from "node:path";
+import { findRunning } from "./container/find.ts";
+import type { EngineContext } from "./context.ts";
+import type { NetworkContext, NetworkRequest, NetworkSetup, PortMapping } from "./network/index.ts";
+import {
+  type EndpointSettings,
+  type NetworkDriver,
+  type NetworkPlan,
+  type NetworkSettings,
+  type NetworkState,
+  plainState,
+} from "./network-driver.ts";
+import type { ContainerRecord } from "./record.ts";
+import type { NetworkAttachment, PortRequest } from "./request.ts";
+
+/** Where network/ keeps its records, and the networks that were defined. */
+export async function networkContextOf({ layout, log }: EngineContext): Promise<NetworkContext> {
+  const { networkContext } = await import("./network/index.ts");
+  return networkContext({
+    root: join(layout.root, "network"),
+    definitions: join(layout.root, "networks"),
+    log: (message) => log("warning", message),
+  });
+}
+
+/** The driver that knows all modes. What it needs for bridges is loaded when there is one. */
+export function openNetworkDriver(context: EngineContext): NetworkDriver {
+  let networks: Promise<NetworkContext> | undefined;
+  const networksOf = (): Promise<NetworkContext> => {
+    networks ??= networkContextOf(context);
+    return networks;
+  };
+  return {
+    plan: (container) => planOf(context, container),
+    async attach(container, plan, init, signal) {
+      if (container.request.network.mode !== "bridge") return plainState(plan);
+      const { setupNetwork, defaultNetworkName } = await import("./network/index.ts");
+      const { networks: wanted, dns } = container.request.network;
+      const asked = wanted.length > 0 ? wanted : [{ ...anyAddress, network: defaultNetworkName }];
+      const setup = await setupNetwork(await networksOf(), {
+        id: container.id,
+        name: container.name,
+        namespace: namespaceOf(init),
+        networks: asked.map(requestOf),
+        ports: portsOf(container),
+        nameservers: dns,
+        signal,
+      });
+      return stateOf(container, plan, setup);
+    },
+    async connect(container, init, attachment) {
+      const { connectNetwork } = await import("./network/index.ts");
+      const networks = await networksOf();
+      await connectNetwork(networks, container.id, namespaceOf(init), requestOf(attachment));
+      return await stateNow(networks, container, init);
+    },
+    async disconnect(container, init, network) {
+      const { disconnectNetwork } = await import("./network/index.ts");
+      const networks = await networksOf();
+      await disconnectNetwork(networks, container.id, network, { namespace: namespaceOf(init) });
+      return await stateNow(networks, container, init);
+    },
+    async teardown(container) {
+      if (container.request.network.mode !== "bridge") return;
+      const { teardownNetwork } = await import("./network/index.ts");
+      // With nobody left in it the kernel removes the namespace, and its links much quicker than we could.
+      const namespace = isShared(context, container) ? undefined : null;
+      await teardownNetwork(await networksOf(), container.id, { namespace });
+    },
+    async reconcile(isThere) {
+      const { reconcileNetworks } = await import("./network/reconcile.ts");
+      await reconcileNetworks(await networksOf(), { isAlive: isThere });
+    },
+  };
+}
+
+const anyAddress: Omit<NetworkAttachment, "network"> = {
+  aliases: [],
+  ipv4: undefined,
+  ipv6: undefined,
+  mac: undefined,
+};
+
+function namespaceOf(init: number): string {
+  return `/proc/${init}/ns/net`;
+}
+
+function requestOf({ network, aliases, ipv4, ipv6, mac }: NetworkAttachment): NetworkRequest {
+  return { network, aliases, ipv4, ipv6, macAddress: mac };
+}
+
+/** For a namespace that is set up, a setup changes nothing, and says what there is. */
+async function stateNow(
+  networks: NetworkContext,
+  container: ContainerRecord,
+  init: number,
+): Promise<NetworkState> {
+  const { setupNetwork } = await import("./network/index.ts");
+  const setup = await setupNetwork(networks, {
+    id: container.id,
+    namespace: namespaceOf(init),
+    networks: [],
+  });
+  return stateOf(container, { namespace: "new", filesOf: undefined }, setup);
+}
+
+function planOf(context: EngineContext, { request }: ContainerRecord): NetworkPlan {
+  const { mode } = request.network;
+  if (mode === "host") return { namespace: "host", filesOf: undefined };
+  if (mode === "none" || mode === "bridge") return { namespace: "new", filesOf: undefined };
+  if ("path" in mode) return { namespace: { path: mode.path }, filesOf: undefined };
+  const other = findRunning(context, mode.container, "start");
+  return {
+    namespace: { path: `/proc/${other.run.init!.pid}/ns/net` },
+    filesOf: other.run.network?.filesOf ?? other.id,
+  };
+}
+
+/** Whether another container is in its network namespace. */
+function isShared({ store }: EngineContext, { id }: ContainerRecord): boolean {
+  return store.containers
+    .list()
+    .some(({ status, run }) => (status === "running" || status === "paused") && run.network?.filesOf === id);
+}
+
+function portsOf({ request, definition }: ContainerRecord): PortMapping[] {
+  const { ports, publishAll } = request.network;
+  const asked = ports.map(mappingOf);
+  if (!publishAll) return asked;
+  const known = new Set(asked.map(({ containerPort, protocol }) => `${containerPort}/${protocol}`));
+  const exposed = definition.exposed.flatMap(exposedPorts).filter((port) => !known.has(port));
+  return [
+    ...asked,
+    ...exposed.map((port): PortMapping => {
+      const [number, protocol] = port.split("/") as [string, PortMapping["protocol"]];
+      return { hostAddress: "", hostPorts: [0, 0], containerPort: Number(number), protocol };
+    }),
+  ];
+}
+
+function mappingOf({ hostIp, hostPort, hostPortEnd, containerPort, protocol }: PortRequest): PortMapping {
+  return {
+    hostAddress: hostIp ?? "",
+    hostPorts: [hostPort, hostPortEnd ?? hostPort],
+    containerPort,
+    protocol,
+  };
+}
+
+/** "8000-8001/tcp" is two ports. */
+function exposedPorts(text: string): string[] {
+  const [, first, last = first, protocol = "tcp"] = /^(\d+)(?:-(\d+))?(?:\/(\w+))?$/.exec(text) ?? [];
+  if (first === undefined) return [];
+  const count = Math.max(0, Number(last) - Number(first) + 1);
+  return Array.from({ length: count }, (_, i) => `${Number(first) + i}/${protocol}`);
+}
+
+function stateOf(container: ContainerRecord, plan: NetworkPlan, setup: NetworkSetup): NetworkState {
+  const { definition, request } = container;
+  const addresses = setup.attachments.flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6].filter((text) => text !== ""));
+  const domain = request.domainname === undefined ? [] : [`${definition.hostname}.${request.domainname}`];
+  const gateway = setup.attachments
+    .map(({ gateway4, gateway6 }) => gateway4 || gateway6)
+    .find((text) => text !== "");
+  return {
+    ...plan,
+    hosts: [
+      ...addresses.map((text) => ({
+        address: text.split("/", 1)[0]!,
+        names: [...domain, definition.hostname],
+      })),
+      ...request.network.extraHosts
+        .filter(({ address }) => address === "host-gateway" && gateway !== undefined)
+        .map(({ name }) => ({ address: gateway!, names: [name] })),
+    ],
+    nameservers: setup.nameservers,
+    searchDomains: setup.searchDomains,
+    settings: settingsOf(container, setup),
+  };
+}
+
+function settingsOf(
+  { id, definition }: ContainerRecord,
+  { attachments, ports }: NetworkSetup,
+): NetworkSettings {
+  const published: Record<string, { hostIp: string; hostPort: number }[] | null> = {};
+  for (const port of definition.exposed.flatMap(exposedPorts)) published[port] = null;
+  for (const { hostAddress, hostPort, containerPort, protocol } of ports) {
+    const key = `${containerPort}/${protocol}`;
+    // One line for each family, as docker has it.
+    const all = hostAddress === "" ? ["0.0.0.0", "::"] : [hostAddress];
+    published[key] = [...(published[key] ?? []), ...all.map((hostIp) => ({ hostIp, hostPort }))];
+  }
+  const networks = attachments.map((one): [string, EndpointSettings] => {
+    const [ipAddress = "", prefix = "0"] = one.ipv4.split("/");
+    const [globalIpv6Address = "", prefix6 = "0"] = one.ipv6.split("/");
+    return [
+      one.network,
+      {
+        networkId: one.networkId,
+        endpointId: id,
+        gateway: one.gateway4,
+        ipAddress,
+        ipPrefixLength: Number(prefix),
+        ipv6Gateway: one.gateway6,
+        globalIpv6Address,
+        globalIpv6PrefixLength: Number(prefix6),
+        macAddress: one.macAddress,
+        aliases: one.aliases,
+      },
+    ];
+  });
+  return { networks: Object.fromEntries(networks), ports: published };
+}

@@ -1,0 +1,154 @@
+/** The networks of one engine: made, found, listed and removed. */
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { RuntError } from "../../errors.ts";
+import { removeBridge } from "./bridge.ts";
+import { locked, type NetworkContext, places } from "./context.ts";
+import {
+  findDefinition,
+  readDefinition,
+  readDefinitions,
+  removeDefinition,
+  writeDefinition,
+} from "./definitions.ts";
+import { Members } from "./members.ts";
+import { defaultNetworkName, type Network } from "./network.ts";
+import { defineNetwork, type NetworkOptions } from "./network-options.ts";
+import { readRecord, recordedIds } from "./record.ts";
+
+/** A network with who is on it now. */
+export interface InspectedNetwork extends Network {
+  readonly containers: readonly {
+    readonly id: string;
+    readonly names: readonly string[];
+    readonly interfaceName: string;
+    readonly macAddress: string;
+    readonly ipv4: string;
+    readonly ipv6: string;
+  }[];
+}
+
+export class NetworkStore {
+  readonly #context: NetworkContext;
+
+  constructor(context: NetworkContext) {
+    this.#context = context;
+  }
+
+  /**
+   * Defines a network. The kernel knows nothing of it until a container uses it.
+   * @throws {RuntError} InvalidArgument; AlreadyExists: name, bridge or subnet in use; Unavailable
+   */
+  async create(options: NetworkOptions, signal?: AbortSignal): Promise<Network> {
+    if (options.driver === "cni") {
+      const { readConfigList } = await import("../../spec/cni/config.ts");
+      readConfigList(options.cni ?? {}, { where: `network ${options.name}`, operation: "network create" });
+    }
+    return await locked(this.#context, signal, () => {
+      const network = defineNetwork(this.#context, options, readDefinitions(this.#context.definitions));
+      writeDefinition(this.#context.definitions, network);
+      return network;
+    });
+  }
+
+  /** In the order of their names; the default network is among them once it was used. */
+  list(): Network[] {
+    return readDefinitions(this.#context.definitions);
+  }
+
+  /** By name, ID or the start of one. @throws {RuntError} NotFound; InvalidArgument where several fit */
+  get(nameOrId: string): Network {
+    return findDefinition(this.#context.definitions, nameOrId, "network inspect");
+  }
+
+  /** @throws {RuntError} as `get` */
+  inspect(nameOrId: string): InspectedNetwork {
+    const network = this.get(nameOrId);
+    const { root } = this.#context;
+    const containers = recordedIds(root).flatMap((id) => {
+      const record = readRecord(root, id);
+      const attachment = record?.attachments.find(({ networkId }) => networkId === network.id);
+      if (!record || !attachment) return [];
+      const { interfaceName, macAddress, ipv4, ipv6 } = attachment;
+      return [{ id, names: record.names, interfaceName, macAddress, ipv4, ipv6 }];
+    });
+    return { ...network, containers };
+  }
+
+  /**
+   * Removes a network with its bridge.
+   * @throws {RuntError} NotFound; FailedPrecondition while a container is on it, or for the default network
+   */
+  async remove(nameOrId: string, signal?: AbortSignal): Promise<Network> {
+    return await locked(this.#context, signal, () => {
+      const network = findDefinition(this.#context.definitions, nameOrId, "network rm");
+      const site = { operation: "network rm", subject: `network ${network.name}` };
+      if (network.name === defaultNetworkName) {
+        throw new RuntError("FailedPrecondition", "the default network cannot be removed", site);
+      }
+      const users = this.#users(network);
+      if (users.length > 0) {
+        throw new RuntError(
+          "FailedPrecondition",
+          `network ${network.name} is in use by container ${users.map((id) => id.slice(0, 12)).join(", ")}`,
+          { ...site, hint: "stop the containers, or disconnect them" },
+        );
+      }
+      this.#remove(network);
+      return network;
+    });
+  }
+
+  /**
+   * Removes all networks that no container is on, but the default one.
+   * @param keep names or IDs that stopped containers will want again
+   * @returns those that are gone
+   */
+  async prune(
+    filter: (network: Network) => boolean = () => true,
+    keep: ReadonlySet<string> = new Set(),
+    signal?: AbortSignal,
+  ): Promise<Network[]> {
+    return await locked(this.#context, signal, () => {
+      const idle = readDefinitions(this.#context.definitions).filter(
+        (network) =>
+          network.name !== defaultNetworkName &&
+          !keep.has(network.name) &&
+          !keep.has(network.id) &&
+          filter(network) &&
+          this.#users(network).length === 0,
+      );
+      for (const network of idle) this.#remove(network);
+      return idle;
+    });
+  }
+
+  #users(network: Network): string[] {
+    const { root } = this.#context;
+    const members = new Set(Members.read(root, network.name).list.map(({ id }) => id));
+    for (const id of recordedIds(root)) {
+      if (readRecord(root, id)?.attachments.some(({ networkId }) => networkId === network.id))
+        members.add(id);
+    }
+    return [...members];
+  }
+
+  #remove(network: Network): void {
+    if (network.driver === "bridge") removeBridge(this.#context, network);
+    rmSync(join(places.members(this.#context.root), network.name), { force: true });
+    removeDefinition(this.#context.definitions, network.name);
+  }
+}
+
+/**
+ * A network by name, with the default one made at its first use. With the lock.
+ * @throws {RuntError} NotFound
+ */
+export function networkForUse(context: NetworkContext, nameOrId: string, operation: string): Network {
+  if (nameOrId !== defaultNetworkName) return findDefinition(context.definitions, nameOrId, operation);
+  const existing = readDefinition(context.definitions, nameOrId);
+  if (existing) return existing;
+  const network = defineNetwork(context, { name: defaultNetworkName }, readDefinitions(context.definitions));
+  writeDefinition(context.definitions, network);
+  return network;
+}

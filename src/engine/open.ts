@@ -1,0 +1,77 @@
+/** Opens what the verbs work with: cheap, because most commands need little of it. */
+import { chmodSync, existsSync, mkdirSync } from "node:fs";
+import { ImageStore } from "../image/store.ts";
+import type { CgroupManager, RuntimeContext } from "../runtime/api.ts";
+import type { HostCommand } from "../runtime/plan/monitor.ts";
+import type { EngineContext } from "./context.ts";
+import { defaultEngineRoot, defaultRunRoot, EngineLayout } from "./layout.ts";
+import type { NetworkDriver } from "./network-driver.ts";
+import { afterExitCommand, execInCommand, unlessAttended } from "./program.ts";
+import { EngineStore } from "./store/store.ts";
+
+export interface EngineOptions {
+  /** "/var/lib/runt", or below the home directory of an ordinary user. Absolute. */
+  readonly root?: string | undefined;
+  /** "/run/runt-engine". Absolute. */
+  readonly runRoot?: string | undefined;
+  readonly cgroupManager?: CgroupManager | undefined;
+  /** Messages that are no errors. */
+  readonly log?: RuntimeContext["log"] | undefined;
+  /** What a monitor becomes in the end, in place of `runt internal after-exit ID`; "none": nothing. */
+  readonly afterExit?: ((id: string) => HostCommand) | "none" | undefined;
+  /** In place of the engine's own. */
+  readonly network?: ((context: EngineContext) => NetworkDriver) | undefined;
+}
+
+/** @throws {RuntError} PermissionDenied, Unavailable */
+export function openContext(options: EngineOptions): EngineContext {
+  const layout = new EngineLayout(options.root ?? defaultEngineRoot(), options.runRoot ?? defaultRunRoot());
+  makeDirectories(layout);
+  const log = options.log ?? (() => {});
+  let images: Promise<ImageStore> | undefined;
+  let network: Promise<NetworkDriver> | undefined;
+  const { afterExit } = options;
+  const context: EngineContext = {
+    layout,
+    store: EngineStore.open(layout.database),
+    log,
+    runtime: {
+      root: layout.runRoot,
+      cgroupManager: options.cgroupManager ?? "cgroupfs",
+      rootless: "auto",
+      log,
+    },
+    images: () => {
+      images ??= ImageStore.open(layout.root);
+      return images;
+    },
+    network: () => {
+      network ??= openNetwork(context, options);
+      return network;
+    },
+    afterExit: (id) =>
+      afterExit === "none"
+        ? undefined
+        : afterExit
+          ? unlessAttended(layout, id, afterExit(id))
+          : afterExitCommand(layout, id),
+    execCommand: (id, words) => execInCommand(layout, id, words),
+  };
+  return context;
+}
+
+async function openNetwork(context: EngineContext, options: EngineOptions): Promise<NetworkDriver> {
+  if (options.network) return options.network(context);
+  return (await import("./network-modes.ts")).openNetworkDriver(context);
+}
+
+function makeDirectories(layout: EngineLayout): void {
+  // The last that is made: where it is there, all are.
+  if (existsSync(layout.rootfs) && existsSync(layout.runRoot)) return;
+  mkdirSync(layout.root, { recursive: true, mode: 0o700 });
+  for (const path of [layout.containers, layout.volumes]) mkdirSync(path, { recursive: true, mode: 0o700 });
+  mkdirSync(layout.runRoot, { recursive: true, mode: 0o711 });
+  mkdirSync(layout.rootfs, { recursive: true, mode: 0o755 });
+  // Whatever our umask.
+  chmodSync(layout.rootfs, 0o755);
+}

@@ -1,0 +1,39 @@
+/** The engine's own program as others run it: a monitor when its container has ended, and for health checks. */
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { nativePath } from "../linux/native.ts";
+import type { HostCommand } from "../runtime/plan/monitor.ts";
+import type { EngineLayout } from "./layout.ts";
+
+/** `bin/runt` of this installation; beside the sources, what runs them, where nothing is built. */
+function runt(name: "runt" | "runt-oci"): string[] {
+  const program = fileURLToPath(new URL(`../../bin/${name}`, import.meta.url));
+  if (existsSync(program)) return [program];
+  return [process.execPath, fileURLToPath(new URL(`../cli/${name}.ts`, import.meta.url))];
+}
+
+/** What a program of the host needs to run; nothing else of our environment is the container's business. */
+function environment(): string[] {
+  const kept = ["PATH", "HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR", "RUNT_SHIM", "LANG", "TMPDIR"];
+  return kept.flatMap((name) => {
+    const value = process.env[name];
+    return value === undefined ? [] : [`${name}=${value}`];
+  });
+}
+
+/** `runt internal after-exit ID`, of these roots. */
+export function afterExitCommand(layout: EngineLayout, id: string): HostCommand {
+  const argv = [...runt("runt"), "--root", layout.runRoot, "--data-root", layout.root];
+  return unlessAttended(layout, id, { argv: [...argv, "internal", "after-exit", id], env: environment() });
+}
+
+/** With a client that does it itself nothing is to be run: a small program finds that out. */
+export function unlessAttended(layout: EngineLayout, id: string, command: HostCommand): HostCommand {
+  const { argv, env } = command;
+  return { argv: [nativePath("runt-after"), layout.container(id), ...argv], env };
+}
+
+/** `runt-oci exec ID WORDS`. */
+export function execInCommand(layout: EngineLayout, id: string, words: readonly string[]): HostCommand {
+  return { argv: [...runt("runt-oci"), "--root", layout.runRoot, "exec", id, ...words], env: environment() };
+}

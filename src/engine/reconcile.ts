@@ -1,0 +1,117 @@
+/**
+ * Repairs what a crash has left, whatever died and when: this process, a monitor, a container, the machine. What is
+ * written down is compared with what the kernel has; to find nothing wrong costs a look at one file per container that runs.
+ */
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { RuntError } from "../errors.ts";
+import { flock } from "../linux/flock.ts";
+import { isAlive } from "../linux/process.ts";
+import { hasCode } from "../linux/system-error.ts";
+import { deleteContainer } from "../runtime/container/delete.ts";
+import { lockContainer } from "./container/lock.ts";
+import { type Observed, observe } from "./container/observe.ts";
+import { finishRemoval } from "./container/removal.ts";
+import type { EngineContext } from "./context.ts";
+import { settle } from "./settle.ts";
+import type { ListedRecord } from "./store/containers.ts";
+
+/** A container, and what it was found to do. */
+export interface FoundContainer {
+  readonly record: ListedRecord;
+  readonly observed: Observed;
+}
+
+/**
+ * Puts right what is wrong. What somebody else is busy with is left to him.
+ * @returns all containers as they are then, oldest first
+ */
+export async function reconcile(context: EngineContext): Promise<FoundContainer[]> {
+  const found = look(context);
+  const present = presentIn(context);
+  let repaired = false;
+  for (const { record, observed } of found) {
+    const repair = repairFor(context, record, observed, present);
+    if (!repair) continue;
+    repaired = true;
+    try {
+      await repair();
+    } catch (error) {
+      // Gone by now; or it cannot be put right, which must not keep others from being looked at.
+      if (error instanceof RuntError && error.kind === "NotFound") continue;
+      context.log("warning", `container ${record.name}: cannot be put right: ${(error as Error).message}`);
+    }
+  }
+  return repaired ? look(context) : found;
+}
+
+function look(context: EngineContext): FoundContainer[] {
+  return context.store.containers.list().map((record) => ({ record, observed: observe(context, record) }));
+}
+
+/** The same, and networks of containers that are gone: asks the kernel for all its links and rules. */
+export async function reconcileAll(context: EngineContext): Promise<void> {
+  await reconcile(context);
+  const driver = await context.network();
+  await driver.reconcile((id) => context.store.containers.get(id) !== undefined);
+}
+
+/** IDs of what the OCI runtime knows. */
+function presentIn({ layout }: EngineContext): ReadonlySet<string> {
+  try {
+    return new Set(readdirSync(layout.runRoot));
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return new Set();
+    throw error;
+  }
+}
+
+function repairFor(
+  context: EngineContext,
+  record: ListedRecord,
+  observed: Observed,
+  present: ReadonlySet<string>,
+): (() => Promise<void>) | undefined {
+  const { id, status, owner } = record;
+  switch (status) {
+    case "creating":
+    case "removing":
+      if (owner && isAlive(owner.pid, owner.startTime)) return undefined;
+      return () => finishOther(context, id);
+    case "running":
+    case "paused":
+      return observed.stale ? () => settleOther(context, id) : undefined;
+    case "created":
+    case "exited":
+      return present.has(id) ? () => clearOther(context, id) : undefined;
+  }
+}
+
+/** A create or a removal that was stopped halfway. */
+async function finishOther(context: EngineContext, id: string): Promise<void> {
+  const directory = context.layout.container(id);
+  using _lock = existsSync(directory) ? await flock(directory) : undefined;
+  const record = context.store.containers.get(id);
+  if (!record || (record.status !== "creating" && record.status !== "removing")) return;
+  if (record.owner && isAlive(record.owner.pid, record.owner.startTime)) return;
+  context.log("debug", `container ${record.name}: finishing what was stopped halfway: ${record.status}`);
+  await finishRemoval(context, record, {
+    volumes: record.status === "creating" || record.request.autoRemove,
+  });
+}
+
+async function settleOther(context: EngineContext, id: string): Promise<void> {
+  using lock = await lockContainer(context, id, "reconcile");
+  await settle(context, lock.record, "another");
+}
+
+/** A start that was stopped halfway, or a container whose cgroup and state nobody took away. */
+async function clearOther(context: EngineContext, id: string): Promise<void> {
+  using lock = await lockContainer(context, id, "reconcile");
+  const { status } = lock.record;
+  // Somebody may just have been starting it: now that we have the lock he has not.
+  if (status !== "created" && status !== "exited") return;
+  if (!existsSync(join(context.layout.runRoot, id))) return;
+  await deleteContainer(context.runtime, id, { force: true });
+  await (await context.network()).teardown(lock.record);
+}

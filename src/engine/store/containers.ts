@@ -1,0 +1,106 @@
+/** The table of containers. */
+import type { ContainerRecord, RunState, StoredStatus, Summary } from "../record.ts";
+import type { Database, Row } from "./database.ts";
+
+/** A container as a list shows it. */
+export type ListedRecord = Omit<ContainerRecord, "request" | "definition">;
+
+/** What may be changed. */
+export interface Changes {
+  readonly name?: string;
+  readonly status?: StoredStatus;
+  readonly summary?: Summary;
+  readonly request?: ContainerRecord["request"];
+  readonly definition?: ContainerRecord["definition"];
+  readonly run?: RunState;
+  readonly owner?: ContainerRecord["owner"] | null;
+}
+
+const listed = "id, name, created, status, summary, run, owner";
+const all = `${listed}, request, definition`;
+
+export class Containers {
+  readonly #db: Database;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  /** @throws where there is one with that ID or name: see `isConflict` */
+  insert(record: ContainerRecord): void {
+    const { id, name, created, status, summary, request, definition, run, owner } = record;
+    this.#db.run(
+      `INSERT INTO containers (${all}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      id,
+      name,
+      created,
+      status,
+      JSON.stringify(summary),
+      JSON.stringify(run),
+      owner ? JSON.stringify(owner) : null,
+      JSON.stringify(request),
+      JSON.stringify(definition),
+    );
+  }
+
+  get(id: string): ContainerRecord | undefined {
+    const row = this.#db.get(`SELECT ${all} FROM containers WHERE id = ?`, id);
+    return row && recordOf(row);
+  }
+
+  /** @returns whether there was one */
+  update(id: string, changes: Changes): boolean {
+    const entries = Object.entries(changes).filter(([, value]) => value !== undefined);
+    if (entries.length === 0) return true;
+    const columns = entries.map(([column]) => `${column} = ?`).join(", ");
+    const values = entries.map(([column, value]) =>
+      column === "name" || column === "status"
+        ? (value as string)
+        : value === null
+          ? null
+          : JSON.stringify(value),
+    );
+    return this.#db.run(`UPDATE containers SET ${columns} WHERE id = ?`, ...values, id) > 0;
+  }
+
+  delete(id: string): void {
+    this.#db.run("DELETE FROM containers WHERE id = ?", id);
+  }
+
+  /** Oldest first. */
+  list(): ListedRecord[] {
+    return this.#db.all(`SELECT ${listed} FROM containers ORDER BY created, id`).map(listedOf);
+  }
+
+  idOfName(name: string): string | undefined {
+    return this.#db.get("SELECT id FROM containers WHERE name = ?", name)?.id as string | undefined;
+  }
+
+  /** At most `limit` of those whose ID begins with `prefix`. */
+  idsWithPrefix(prefix: string, limit: number): string[] {
+    // A range, because only that uses the index.
+    return this.#db
+      .all("SELECT id FROM containers WHERE id >= ? AND id < ? LIMIT ?", prefix, `${prefix}g`, limit)
+      .map(({ id }) => id as string);
+  }
+}
+
+function listedOf(row: Row): ListedRecord {
+  return {
+    id: row.id as string,
+    name: row.name as string,
+    created: row.created as string,
+    status: row.status as StoredStatus,
+    summary: JSON.parse(row.summary as string),
+    run: JSON.parse(row.run as string),
+    owner: row.owner === null ? undefined : JSON.parse(row.owner as string),
+  };
+}
+
+function recordOf(row: Row): ContainerRecord {
+  return {
+    ...listedOf(row),
+    request: JSON.parse(row.request as string),
+    definition: JSON.parse(row.definition as string),
+  };
+}

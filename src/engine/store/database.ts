@@ -1,0 +1,136 @@
+/**
+ * The SQLite database: opened, brought up to date, and asked in transactions. Many processes use it at once.
+ *
+ * In WAL mode with synchronous=NORMAL a transaction waits for no disk: a process that dies loses nothing, a power failure
+ * may lose the last transactions but none in part. What the kernel runs is looked at afresh all the same.
+ */
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
+import { RuntError } from "../../errors.ts";
+import { steps } from "./schema.ts";
+
+/** How long another process may hold the write lock, which it does for a fraction of a millisecond. */
+const busyMs = 60_000;
+
+export class Database implements Disposable {
+  readonly #db: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+  #depth = 0;
+
+  private constructor(db: DatabaseSync) {
+    this.#db = db;
+  }
+
+  /** @throws {RuntError} Unavailable where it cannot be opened; FailedPrecondition where a newer runt has made it */
+  static open(path: string): Database {
+    try {
+      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      const db = new DatabaseSync(path, { timeout: busyMs, enableForeignKeyConstraints: false });
+      try {
+        return Database.#prepare(db, path);
+      } catch (error) {
+        db.close();
+        throw error;
+      }
+    } catch (error) {
+      if (error instanceof RuntError) throw error;
+      throw new RuntError(
+        "Unavailable",
+        `${path}: ${(error as Error).message}`,
+        { operation: "open", path },
+        error,
+      );
+    }
+  }
+
+  static #prepare(db: DatabaseSync, path: string): Database {
+    const version = () => (db.prepare("PRAGMA user_version").get() as { user_version: number }).user_version;
+    db.exec("PRAGMA synchronous=NORMAL");
+    if (version() !== steps.length) {
+      // Of all that SQLite does only this does not wait for others by itself.
+      retryWhileBusy(() => db.exec("PRAGMA journal_mode=WAL"));
+      db.exec("BEGIN IMMEDIATE");
+      const from = version();
+      if (from > steps.length) {
+        db.exec("ROLLBACK");
+        const site = { operation: "open", path, hint: "use the newer runt" };
+        throw new RuntError("FailedPrecondition", `${path}: made by a newer version of runt`, site);
+      }
+      for (const step of steps.slice(from)) db.exec(step);
+      db.exec(`PRAGMA user_version=${steps.length}`);
+      db.exec("COMMIT");
+    }
+    return new Database(db);
+  }
+
+  get(sql: string, ...values: SQLInputValue[]): Row | undefined {
+    return this.#statement(sql).get(...values) as Row | undefined;
+  }
+
+  all(sql: string, ...values: SQLInputValue[]): Row[] {
+    return this.#statement(sql).all(...values) as Row[];
+  }
+
+  /** @returns how many rows it has changed */
+  run(sql: string, ...values: SQLInputValue[]): number {
+    return Number(this.#statement(sql).run(...values).changes);
+  }
+
+  /** All of it or nothing, and nobody else writes meanwhile. `work` must not wait for anything. */
+  transaction<T>(work: () => T): T {
+    if (this.#depth > 0) return work();
+    this.#statement("BEGIN IMMEDIATE").run();
+    this.#depth++;
+    try {
+      const result = work();
+      this.#statement("COMMIT").run();
+      return result;
+    } catch (error) {
+      this.#statement("ROLLBACK").run();
+      throw error;
+    } finally {
+      this.#depth--;
+    }
+  }
+
+  /** A process that is about to end need not: the next one finds all in the write-ahead log. */
+  [Symbol.dispose](): void {
+    this.#statements.clear();
+    if (this.#db.isOpen) this.#db.close();
+  }
+
+  #statement(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (!statement) {
+      statement = this.#db.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+}
+
+/** Columns by name. */
+export type Row = Readonly<Record<string, unknown>>;
+
+const SQLITE_BUSY = 5;
+
+function retryWhileBusy(work: () => void): void {
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  for (const deadline = performance.now() + busyMs; ; ) {
+    try {
+      work();
+      return;
+    } catch (error) {
+      if ((error as { errcode?: number }).errcode !== SQLITE_BUSY || performance.now() > deadline)
+        throw error;
+      Atomics.wait(pause, 0, 0, 5);
+    }
+  }
+}
+
+/** Whether an INSERT or UPDATE failed because there is such a row already. */
+export function isConflict(error: unknown): boolean {
+  // SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE
+  return [1555, 2067].includes((error as { errcode?: number }).errcode ?? 0);
+}

@@ -1,0 +1,37 @@
+/** The tables of engine.db, one step a version: a database of an earlier runt is brought up step by step. */
+
+export const steps: readonly string[] = [
+  `CREATE TABLE containers (
+     id TEXT PRIMARY KEY,
+     name TEXT NOT NULL UNIQUE,
+     created TEXT NOT NULL,
+     status TEXT NOT NULL,
+     summary TEXT NOT NULL,
+     request TEXT NOT NULL,
+     definition TEXT NOT NULL,
+     run TEXT NOT NULL,
+     owner TEXT
+   ) WITHOUT ROWID;
+   CREATE TABLE volumes (
+     name TEXT PRIMARY KEY,
+     created TEXT NOT NULL,
+     anonymous INTEGER NOT NULL,
+     driver TEXT NOT NULL,
+     options TEXT NOT NULL,
+     labels TEXT NOT NULL
+   ) WITHOUT ROWID;
+   CREATE TABLE volume_uses (
+     volume TEXT NOT NULL,
+     container TEXT NOT NULL,
+     PRIMARY KEY (volume, container)
+   ) WITHOUT ROWID;
+   CREATE INDEX volume_uses_of_container ON volume_uses (container);
+   CREATE TABLE events (
+     seq INTEGER PRIMARY KEY AUTOINCREMENT,
+     time TEXT NOT NULL,
+     type TEXT NOT NULL,
+     action TEXT NOT NULL,
+     actor TEXT NOT NULL,
+     attributes TEXT NOT NULL
+   );`,
+];

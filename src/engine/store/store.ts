@@ -1,0 +1,33 @@
+/** What the engine remembers, table by table. */
+import { Containers } from "./containers.ts";
+import { Database } from "./database.ts";
+import { Events } from "./events.ts";
+import { Volumes } from "./volumes.ts";
+
+export class EngineStore implements Disposable {
+  readonly db: Database;
+  readonly containers: Containers;
+  readonly volumes: Volumes;
+  readonly events: Events;
+
+  private constructor(db: Database) {
+    this.db = db;
+    this.containers = new Containers(db);
+    this.volumes = new Volumes(db);
+    this.events = new Events(db);
+  }
+
+  /** @throws {RuntError} Unavailable, FailedPrecondition: see `Database.open` */
+  static open(path: string): EngineStore {
+    return new EngineStore(Database.open(path));
+  }
+
+  /** See `Database.transaction`. */
+  transaction<T>(work: () => T): T {
+    return this.db.transaction(work);
+  }
+
+  [Symbol.dispose](): void {
+    this.db[Symbol.dispose]();
+  }
+}

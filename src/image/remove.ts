@@ -1,0 +1,96 @@
+/** Taking names, and with the last one the image, out of the store. */
+import { RuntError } from "../errors.ts";
+import type { ChainID, Digest } from "../spec/image/digest.ts";
+import { collectGarbage } from "./collect.ts";
+import { allImages, findImage, type StoredImage } from "./find.ts";
+import type { ImageSummary } from "./list.ts";
+import { createdOf, summaryOf } from "./list.ts";
+import type { Stores } from "./stores.ts";
+
+/** What went. */
+export interface Removed {
+  /** Full names. */
+  readonly untagged: readonly string[];
+  /** Images that are gone, by ID. */
+  readonly deleted: readonly Digest[];
+  readonly layers: readonly ChainID[];
+  /** Of disk. */
+  readonly bytes: number;
+}
+
+export interface RemoveOptions {
+  /** All names of an ID at once, and images that containers use. */
+  readonly force: boolean;
+  /** Leave what has no name any more to a later collection. */
+  readonly keepGarbage?: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Removes a name, or by its ID an image with its name.
+ * @throws {RuntError} NotFound; FailedPrecondition where an ID has many names or a container uses the image, and
+ *   `force` is not given
+ */
+export async function removeImage(stores: Stores, text: string, options: RemoveOptions): Promise<Removed> {
+  const { image, name } = await findImage(stores, text, { operation: "rmi" });
+  const last = name === undefined || image.names.length === 1;
+  if (!options.force) {
+    if (name === undefined && image.names.length > 1)
+      throw conflict(text, `it has ${image.names.length} names`);
+    const user = last && userOf(stores, image);
+    if (user) throw conflict(text, `${user} uses it`);
+  }
+  const untagged = name === undefined ? image.names : [name];
+  await stores.names.change({ remove: untagged, drop: last ? [image.target.digest] : [] }, options.signal);
+  const deleted = await goneOf(stores, [image]);
+  if (options.keepGarbage) return { untagged, deleted, layers: [], bytes: 0 };
+  const { layers, bytes } = await collectGarbage(stores, options.signal);
+  return { untagged, deleted, layers, bytes };
+}
+
+function conflict(text: string, why: string): RuntError {
+  return new RuntError("FailedPrecondition", `cannot remove ${text}: ${why}`, {
+    operation: "rmi",
+    subject: `image ${text}`,
+    hint: "--force removes it all the same",
+  });
+}
+
+/** IDs that no image has any more: one image may be there by two manifests, or in two indexes. */
+async function goneOf(stores: Stores, images: readonly StoredImage[]): Promise<Digest[]> {
+  const left = new Set((await allImages(stores)).map(({ id }) => id));
+  return [...new Set(images.map(({ id }) => id))].filter((id) => !left.has(id));
+}
+
+/** A directory outside the images that needs the image's layers. */
+export function userOf({ snapshots }: Stores, { chainIDs }: StoredImage): string | undefined {
+  const top = chainIDs.at(-1);
+  return snapshots.uses().find(({ chainID }) => chainID === top)?.path;
+}
+
+/** Which images `pruneImages` looks at. */
+export interface PruneOptions {
+  /** "dangling": those without a name. "unused": all that no container uses. */
+  readonly what: "dangling" | "unused";
+  /** Only those made before. */
+  readonly until?: Date;
+  /** Only those that this says. */
+  readonly matches?: (image: ImageSummary) => boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Removes images that nobody needs, and collects garbage. */
+export async function pruneImages(stores: Stores, options: PruneOptions): Promise<Removed> {
+  const { what, until, matches, signal } = options;
+  const images = (await allImages(stores)).filter(
+    (image) =>
+      (what === "dangling" ? image.names.length === 0 : !userOf(stores, image)) &&
+      (!until || (createdOf(image.config.created)?.getTime() ?? 0) < until.getTime()) &&
+      (matches?.(summaryOf(stores, image)) ?? true),
+  );
+  const untagged = images.flatMap(({ names }) => names);
+  await stores.names.change({ remove: untagged, drop: images.map(({ target }) => target.digest) }, signal);
+  const deleted = await goneOf(stores, images);
+  const { layers, bytes } = await collectGarbage(stores, signal);
+  return { untagged, deleted, layers, bytes };
+}

@@ -1,0 +1,59 @@
+/**
+ * The layer between an image and a container's own: files that are the host's business and no part of what
+ * `commit` makes, and mount points for those that are mounted over them.
+ */
+import { chmodSync, chownSync, lstatSync, mkdirSync, type Stats, utimesSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { MergedView } from "./merged.ts";
+
+/** Path in the container → content. */
+export type InitFiles = Readonly<Record<string, string>>;
+
+/** What every container has: to be mounted over, or read as they are. */
+export const defaultInitFiles: InitFiles = {
+  "/etc/hosts": "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n",
+  "/etc/hostname": "",
+  "/etc/resolv.conf": "",
+};
+
+/**
+ * Fills the empty directory `diff`. A directory of the image keeps its owner, mode and times: OverlayFS takes them
+ * from the topmost layer that has it. Where the image has something else in a directory's place, links for one, it has
+ * decided otherwise, and is left alone.
+ * @param lowers the image's layers, top to bottom
+ */
+export function makeInitLayer(diff: string, lowers: readonly string[], files: InitFiles): void {
+  const image = new MergedView(lowers);
+  const made: { path: string; like: Stats | undefined }[] = [{ path: "/", like: image.lstat("/") }];
+  for (const [path, content] of Object.entries(files)) {
+    if (!makeParents(diff, image, dirname(path), made)) continue;
+    writeFileSync(join(diff, path), content);
+    chmodSync(join(diff, path), 0o644);
+  }
+  // Last, because a new file changes the times of its directory; inner ones first.
+  for (const { path, like } of made.reverse()) copyAttributes(like, join(diff, path));
+}
+
+function makeParents(
+  diff: string,
+  image: MergedView,
+  directory: string,
+  made: { path: string; like: Stats | undefined }[],
+): boolean {
+  if (directory === "/") return true;
+  if (!makeParents(diff, image, dirname(directory), made)) return false;
+  if (lstatSync(join(diff, directory), { throwIfNoEntry: false })) return true;
+  const like = image.lstat(directory);
+  if (like && !like.isDirectory()) return false;
+  mkdirSync(join(diff, directory), { mode: 0o755 });
+  made.push({ path: directory, like });
+  return true;
+}
+
+function copyAttributes(like: Stats | undefined, path: string): void {
+  if (!like) return;
+  const { uid, gid } = lstatSync(path);
+  if (uid !== like.uid || gid !== like.gid) chownSync(path, like.uid, like.gid);
+  chmodSync(path, like.mode & 0o7777);
+  utimesSync(path, like.atimeMs / 1000, like.mtimeMs / 1000);
+}

@@ -1,0 +1,78 @@
+/**
+ * Who needs a layer from outside the store: the directory of a bundle or of a container's own layers. As long as that
+ * directory is there, the layer and those below it stay; nobody has to say goodbye.
+ */
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { hasCode } from "../../linux/system-error.ts";
+import type { ChainID } from "../../spec/image/digest.ts";
+
+/** One directory and the layer that it needs. */
+export interface LayerUse {
+  /** Absolute. */
+  readonly path: string;
+  readonly chainID: ChainID;
+}
+
+function fileOf(uses: string, path: string): string {
+  return join(uses, createHash("sha256").update(path).digest("hex"));
+}
+
+/** Notes that the directory `path`, which is there, needs a layer; a former note of it is replaced. */
+export function noteUse(uses: string, use: LayerUse): void {
+  const file = fileOf(uses, use.path);
+  const temporary = `${file}.${process.pid}.new`;
+  writeFileSync(temporary, `${JSON.stringify(use)}\n`, { mode: 0o600 });
+  renameSync(temporary, file);
+}
+
+/** Takes the note back. */
+export function dropUse(uses: string, path: string): void {
+  rmSync(fileOf(uses, path), { force: true });
+}
+
+/** The uses whose directory is still there; the notes of others are dropped. */
+export function livingUses(uses: string): LayerUse[] {
+  const living: LayerUse[] = [];
+  for (const name of readdirSync(uses)) {
+    const file = join(uses, name);
+    if (name.endsWith(".new")) {
+      if (!isRunning(Number(name.split(".")[1]))) rmSync(file, { force: true });
+      continue;
+    }
+    const use = readUse(file);
+    if (!use) continue;
+    if (isThere(use.path)) living.push(use);
+    else rmSync(file, { force: true });
+  }
+  return living;
+}
+
+function readUse(file: string): LayerUse | undefined {
+  try {
+    return JSON.parse(readFileSync(file, "utf8")) as LayerUse;
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return undefined; // taken back meanwhile
+    throw error;
+  }
+}
+
+/** What we cannot look at may be there: a disk that is not mounted just now answers ENOENT, no permission does not. */
+function isThere(path: string): boolean {
+  try {
+    statSync(path);
+    return true;
+  } catch (error) {
+    return !hasCode(error, "ENOENT", "ENOTDIR");
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return hasCode(error, "EPERM");
+  }
+}

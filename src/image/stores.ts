@@ -1,0 +1,36 @@
+/** The three stores below one root directory, which every operation on images works on. */
+import { readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { ContentStore } from "./content/store.ts";
+import { ImageNames } from "./names/names.ts";
+import { SnapshotStore } from "./snapshot/store.ts";
+
+/** Blobs, names and layers of one root. */
+export interface Stores {
+  /** "/var/lib/runt". */
+  readonly root: string;
+  readonly content: ContentStore;
+  readonly names: ImageNames;
+  readonly snapshots: SnapshotStore;
+}
+
+/** Opens the stores below `root`, which are made if need be. */
+export async function openStores(root: string): Promise<Stores> {
+  const content = await ContentStore.open(root);
+  const userXattr = !isPrivileged();
+  const snapshots = SnapshotStore.open(join(root, "snapshots"), { userXattr });
+  return { root, content, names: new ImageNames(content), snapshots };
+}
+
+/** Root of the machine, not of a user namespace: only that one may write `trusted.*` attributes. */
+function isPrivileged(): boolean {
+  if (process.geteuid!() !== 0) return false;
+  return /^\s*0\s+0\s+4294967295\s*$/.test(readFileSync("/proc/self/uid_map", "latin1"));
+}
+
+/** Where images are kept when nobody says: `/var/lib/runt`, for an ordinary user below his home. */
+export function defaultImageRoot(environment: NodeJS.ProcessEnv = process.env): string {
+  if (isPrivileged() || (process.geteuid!() === 0 && environment.USER === "root")) return "/var/lib/runt";
+  return join(environment.XDG_DATA_HOME || join(environment.HOME || homedir(), ".local/share"), "runt");
+}

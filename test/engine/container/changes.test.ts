@@ -1,0 +1,214 @@
+/** `diff`, `commit` and `export`: what a container has become. */
+import { execFileSync } from "node:child_process";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { configOf } from "../../../src/engine/container/commit.ts";
+import { definitionOf } from "../../../src/engine/container/definition.ts";
+import { changesOf } from "../../../src/engine/container/diff.ts";
+import { requestOf } from "../../../src/engine/request-defaults.ts";
+import { testPrefix } from "../../support/bundle.ts";
+import { asRoot } from "../../support/needs.ts";
+import { forgetEngines, prepareEngines, TestEngine } from "../an-engine.ts";
+
+beforeAll(prepareEngines);
+afterAll(forgetEngines);
+
+async function changed(t: TestEngine, script: string): Promise<{ id: string; lines: string[] }> {
+  const id = await t.running(t.script(script));
+  expect(await t.engine.wait(id)).toBe(0);
+  const changes = await t.engine.diff(id);
+  return { id, lines: changes.map(({ kind, path }) => `${kind} ${path}`) };
+}
+
+describe("diff", () => {
+  asRoot("added, changed, deleted; directories in which something has", async () => {
+    await using t = await TestEngine.open();
+    const { lines } = await changed(
+      t,
+      `mkdir -p /new/deep; echo 1 > /new/deep/file; echo more >> /data/file; rm /data/link; rm -r /data/sub;
+       chmod 700 /home; : < /etc/passwd; ln -s nowhere /dangling`,
+    );
+    expect(lines).toEqual([
+      "A /dangling",
+      "C /data",
+      "C /data/file",
+      "D /data/link",
+      "D /data/sub",
+      "C /home",
+      "A /new",
+      "A /new/deep",
+      "A /new/deep/file",
+    ]);
+  });
+
+  asRoot("a directory that was made anew has lost what was in it", async () => {
+    await using t = await TestEngine.open();
+    const { lines } = await changed(
+      t,
+      "rm -r /data; mkdir /data; echo x > /data/file; rm -r /home; echo > /home",
+    );
+    expect(lines).toEqual([
+      "C /data",
+      "C /data/file",
+      "D /data/link",
+      "D /data/sub",
+      "C /home",
+      "D /home/alice",
+    ]);
+  });
+
+  asRoot("of a container that runs, and of one that never ran", async () => {
+    await using t = await TestEngine.open();
+    const { id } = await t.engine.create(t.script("echo > /x; sleep 60"));
+    expect(await t.engine.diff(id)).toEqual([]);
+    (await t.engine.start(id))[Symbol.dispose]();
+    for (let i = 0; i < 200 && (await t.engine.diff(id)).length === 0; i++)
+      await new Promise((r) => setTimeout(r, 10));
+    expect(await t.engine.diff(id)).toEqual([{ kind: "A", path: "/x" }]);
+  });
+
+  test("a file that was only copied up has not changed; a link on the way is not followed", () => {
+    const directory = mkdtempSync(join(tmpdir(), `${testPrefix}-diff-`));
+    try {
+      const [upper, lower] = [join(directory, "upper"), join(directory, "lower")];
+      for (const layer of [upper, lower]) {
+        mkdirSync(join(layer, "d"), { recursive: true });
+        writeFileSync(join(layer, "d/same"), "same");
+        utimesSync(join(layer, "d/same"), 1e9, 1e9);
+      }
+      expect(changesOf(upper, [lower])).toEqual([]);
+      chmodSync(join(upper, "d/same"), 0o600);
+      symlinkSync("/etc", join(lower, "etc"));
+      mkdirSync(join(upper, "etc"));
+      writeFileSync(join(upper, "etc/passwd"), "");
+      expect(changesOf(upper, [lower]).map(({ kind, path }) => `${kind} ${path}`)).toEqual([
+        "C /d",
+        "C /d/same",
+        "C /etc",
+        "A /etc/passwd",
+      ]);
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  });
+});
+
+describe("commit", () => {
+  asRoot(
+    "the image has what was changed, not what is in volumes, and runs as the container did",
+    async () => {
+      await using t = await TestEngine.open();
+      const volume = {
+        type: "volume",
+        name: undefined,
+        destination: "/vol",
+        readonly: false,
+        copyUp: true,
+      } as const;
+      const id = await t.running(
+        t.script("echo committed > /proof; echo no > /vol/file; rm -r /data/sub; sleep 60", {
+          env: ["A=1"],
+          labels: { from: "container" },
+          workingDir: "/tmp",
+          mounts: [{ ...volume, subpath: undefined, driverOptions: {}, labels: {} }],
+        }),
+      );
+      for (let i = 0; i < 200 && (await t.engine.diff(id)).length < 4; i++)
+        await new Promise((r) => setTimeout(r, 10));
+      const image = await t.engine.commit(id, {
+        name: "made:1",
+        author: "me",
+        message: "words",
+        changes: ['CMD ["cat", "/proof"]', "ENV B=2"],
+      });
+      expect(image).toMatch(/^sha256:[0-9a-f]{64}$/);
+      expect(await t.status(id)).toBe("running");
+      const store = await t.engine.images();
+      const found = (await store.find("made:1", { operation: "test" })).image;
+      expect(found.id).toBe(image);
+      expect(found.config).toMatchObject({
+        author: "me",
+        config: {
+          Env: ["FROM=image", "A=1", "B=2"],
+          Cmd: ["cat", "/proof"],
+          WorkingDir: "/tmp",
+          Labels: { from: "container" },
+          Volumes: { "/vol": {} },
+        },
+      });
+      expect(found.config.history?.at(-1)).toMatchObject({
+        comment: "words",
+        created_by: expect.stringContaining("sh -c"),
+      });
+      expect(await t.output(t.request({ image: "made:1" }))).toMatchObject({
+        code: 0,
+        stdout: "committed\n",
+      });
+      expect(
+        await t.output(t.request({ image: image, command: ["sh", "-c", "ls /vol /data; echo $A$B"] })),
+      ).toMatchObject({ stdout: expect.stringMatching(/12\n$/) });
+      expect(
+        (await t.output(t.request({ image: "made:1", command: ["ls", "/data"] }))).stdout
+          .split("\n")
+          .sort()
+          .join(" "),
+      ).toBe(" file link");
+    },
+  );
+
+  test("entrypoint and command are as the container had them", () => {
+    const image = { Entrypoint: ["/entry"], Cmd: ["default"], Env: ["A=image"] };
+    const facts = { image: undefined, hostname: "h", mounts: [] };
+    const config = (changes: object) => {
+      const request = requestOf({ image: "x", ...changes });
+      return configOf({ request, definition: definitionOf(request, image, facts) });
+    };
+    expect(config({})).toMatchObject({ Entrypoint: ["/entry"], Cmd: ["default"], Env: ["A=image"] });
+    expect(config({ command: ["other"] })).toMatchObject({ Entrypoint: ["/entry"], Cmd: ["other"] });
+    expect(config({ entrypoint: ["/e"], command: ["c"], env: ["A=request"] })).toMatchObject({
+      Entrypoint: ["/e"],
+      Cmd: ["c"],
+      Env: ["A=request"],
+    });
+  });
+});
+
+describe("export", () => {
+  asRoot("all layers as one archive, without volumes, whether it runs or not", async () => {
+    await using t = await TestEngine.open();
+    const volume = {
+      type: "volume",
+      name: "vol",
+      destination: "/data",
+      readonly: false,
+      copyUp: true,
+    } as const;
+    const id = await t.running(
+      t.script(
+        "echo x > /added; rm /etc/group; echo y > /data/in-volume; trap 'exit 0' TERM; while :; do sleep 0.1; done",
+        {
+          mounts: [{ ...volume, subpath: undefined, driverOptions: {}, labels: {} }],
+        },
+      ),
+    );
+    for (let i = 0; i < 200 && (await t.engine.diff(id)).length < 3; i++)
+      await new Promise((r) => setTimeout(r, 10));
+    const names = async () => {
+      const parts: Uint8Array[] = [];
+      for await (const part of t.engine.export(id)) parts.push(part);
+      return execFileSync("tar", ["t"], { input: Buffer.concat(parts), encoding: "utf8" }).split("\n");
+    };
+    const running = await names();
+    expect(running).toEqual(
+      expect.arrayContaining(["added", "bin/busybox", "data/", "data/file", "etc/passwd"]),
+    );
+    expect(running).not.toContain("etc/group");
+    expect(running).not.toContain("data/in-volume");
+    expect(running).not.toContain("proc/1/");
+    await t.engine.stop(id);
+    expect(await names()).toEqual(running);
+    await expect(t.engine.export("nobody").next()).rejects.toMatchObject({ kind: "NotFound" });
+  });
+});

@@ -1,0 +1,91 @@
+/** A container on networks of its own: addresses, names, ports, and their end. */
+import { readFileSync } from "node:fs";
+import { connect } from "node:net";
+import { afterAll, beforeAll, describe, expect } from "vitest";
+import { NetworkStore } from "../../../src/engine/network/index.ts";
+import { networkContextOf } from "../../../src/engine/network-modes.ts";
+import { asRoot } from "../../support/needs.ts";
+import { forgetEngines, prepareEngines, TestEngine } from "../an-engine.ts";
+
+beforeAll(prepareEngines);
+afterAll(forgetEngines);
+
+function answer(port: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, "127.0.0.1");
+    let text = "";
+    socket
+      .on("data", (data) => (text += data))
+      .on("end", () => resolve(text))
+      .on("error", reject);
+  });
+}
+
+/** Takes away what engines leave for the next container: the bridge and the rules. */
+async function removeIdle(t: TestEngine): Promise<void> {
+  const { reconcileNetworks } = await import("../../../src/engine/network/reconcile.ts");
+  await reconcileNetworks(await networkContextOf(t.engine.context), { isAlive: () => false, idle: "remove" });
+}
+
+describe("--network bridge", () => {
+  asRoot("an address in hosts, a published port, and nothing of it afterwards", async () => {
+    await using t = await TestEngine.open();
+    const subnet = { subnet: "10.231.77.0/24" };
+    const networks = new NetworkStore(await networkContextOf(t.engine.context));
+    await networks.create({ name: "web", subnets: [subnet] });
+    const attached = { network: "web", aliases: ["www"], ipv4: undefined, ipv6: undefined, mac: undefined };
+    const network = {
+      mode: "bridge",
+      networks: [attached],
+      ports: [
+        { hostIp: "127.0.0.1", hostPort: 0, hostPortEnd: undefined, containerPort: 80, protocol: "tcp" },
+      ],
+    } as const;
+    const id = await t.running(
+      t.script("while :; do echo answered | busybox nc -l -p 80; done", { network, name: "server" }),
+    );
+    const { NetworkSettings } = await t.engine.inspect(id);
+    const address = NetworkSettings.Networks.web!.IPAddress;
+    expect(address).toMatch(/^10\.231\.77\.\d+$/);
+    const [published] = NetworkSettings.Ports["80/tcp"]!;
+    expect(published).toMatchObject({ HostIp: "127.0.0.1", HostPort: expect.stringMatching(/^\d{4,5}$/) });
+    const hosts = readFileSync((await t.engine.inspect(id)).HostsPath, "utf8");
+    expect(hosts).toContain(`${address}\t${id.slice(0, 12)}\n`);
+    let text = "";
+    for (let i = 0; i < 100 && text === ""; i++) {
+      text = await answer(Number(published!.HostPort)).catch(() => "");
+      if (text === "") await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    expect(text).toBe("answered\n");
+    const { stdout } = await t.output(
+      t.script("busybox nslookup server; busybox nc -w 2 www 80", {
+        network: { mode: "bridge", networks: [{ ...attached, aliases: [] }] },
+      }),
+    );
+    expect(stdout).toContain(address);
+    expect(stdout).toContain("answered");
+    await t.engine.remove(id, { force: true });
+    expect((await networks.inspect("web")).containers).toEqual([]);
+    await networks.remove("web");
+    await removeIdle(t);
+  });
+
+  asRoot("a port that is taken is an error before the container runs", async () => {
+    await using t = await TestEngine.open();
+    const port = (hostPort: number) =>
+      ({
+        mode: "bridge",
+        ports: [
+          { hostIp: "127.0.0.1", hostPort, hostPortEnd: undefined, containerPort: 80, protocol: "tcp" },
+        ],
+      }) as const;
+    const first = await t.running(t.script("exec sleep 1000", { network: port(0) }));
+    const taken = Number((await t.engine.inspect(first)).NetworkSettings.Ports["80/tcp"]![0]!.HostPort);
+    const { id } = await t.engine.create(t.script("true", { network: port(taken) }));
+    await expect(t.engine.start(id)).rejects.toMatchObject({ kind: "AlreadyExists" });
+    expect(await t.status(id)).toBe("created");
+    await t.engine.remove(first, { force: true });
+    await t.engine.remove(id);
+    await removeIdle(t);
+  });
+});

@@ -1,0 +1,93 @@
+/** The database: many at once, steps, and what a newer version made. */
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { Database, isConflict } from "../../../src/engine/store/database.ts";
+import { EngineStore } from "../../../src/engine/store/store.ts";
+import { testPrefix } from "../../support/bundle.ts";
+import { Script } from "../../support/script.ts";
+
+let directory: string;
+let path: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), `${testPrefix}-db-`));
+  path = join(directory, "engine.db");
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+describe("the database", () => {
+  test("a transaction is all or nothing", () => {
+    using store = EngineStore.open(path);
+    const volume = { name: "v1", created: "", anonymous: false, driver: "local", options: {}, labels: {} };
+    expect(() =>
+      store.transaction(() => {
+        store.volumes.insert(volume);
+        throw new Error("no");
+      }),
+    ).toThrow("no");
+    expect(store.volumes.list()).toEqual([]);
+    store.transaction(() => store.transaction(() => store.volumes.insert(volume)));
+    expect(store.volumes.get("v1")).toEqual(volume);
+    expect(store.volumes.insert(volume)).toBe(false);
+  });
+
+  test("one that a newer version has made is refused, and left as it is", () => {
+    Database.open(path)[Symbol.dispose]();
+    const raw = new DatabaseSync(path);
+    raw.exec("PRAGMA user_version=999");
+    raw.close();
+    expect(() => Database.open(path)).toThrow(expect.objectContaining({ kind: "FailedPrecondition" }));
+  });
+
+  test("what is no database says so", () => {
+    expect(() => Database.open(directory)).toThrow(expect.objectContaining({ kind: "Unavailable" }));
+  });
+
+  test("a name twice is a conflict", () => {
+    using db = Database.open(path);
+    const insert = () => db.run("INSERT INTO volumes VALUES ('a', '', 0, '', '', '')");
+    insert();
+    let error: unknown;
+    try {
+      insert();
+    } catch (caught) {
+      error = caught;
+    }
+    expect(isConflict(error)).toBe(true);
+    expect(isConflict(new Error("another"))).toBe(false);
+  });
+
+  test("sixteen processes open it for the first time at once, and each counts to a hundred", async () => {
+    using script = new Script(`
+      import { EngineStore } from "./src/engine/store/store.ts";
+      const store = EngineStore.open(process.argv[2]);
+      for (let i = 0; i < 100; i++)
+        store.events.append({ type: "volume", action: "count", actor: String(process.pid), attributes: {} });
+      process.exit();`);
+    const codes = await Promise.all(
+      Array.from({ length: 16 }, () => {
+        const child = spawn(process.execPath, [script.path, path], {
+          stdio: ["ignore", "ignore", "inherit"],
+        });
+        return new Promise((resolve) => child.once("close", resolve));
+      }),
+    );
+    expect(codes).toEqual(Array(16).fill(0));
+    using store = EngineStore.open(path);
+    expect(store.events.after(0)).toHaveLength(1600);
+    expect(store.events.last()).toBe(1600);
+  });
+
+  test("events: the last ten thousand stay", () => {
+    using store = EngineStore.open(path);
+    store.transaction(() => {
+      for (let i = 0; i < 10_600; i++)
+        store.events.append({ type: "volume", action: "count", actor: "", attributes: {} });
+    });
+    expect(store.events.after(0).length).toBeLessThanOrEqual(10_500);
+    expect(store.events.last()).toBe(10_600);
+  });
+});
