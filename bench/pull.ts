@@ -32,7 +32,7 @@ const images: Record<string, readonly LayerSize[]> = {
   "6 layers, gzip": Array.from({ length: 6 }, () => text(size)),
   "1 layer of the same, gzip": [text(6 * size)],
   "1 layer, plain, random": [{ ...text(4 * size), compress: "none", content: "random" }],
-  "1 layer, gzip, zeros": [{ ...text(12 * size), content: "zeros" }],
+  "1 layer, gzip, zeros": [{ ...text(6 * size), content: "zeros" }],
   "1 layer, zstd": [{ ...text(6 * size), compress: "zstd" }],
   "1 layer, 20,000 small files": [{ files: 20_000, bytesEach: 3000, compress: "gzip", content: "text" }],
 };

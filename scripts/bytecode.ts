@@ -52,7 +52,8 @@ export function makeBytecode(options: BytecodeOptions): string[] {
     const trainer = join(import.meta.dirname, "bytecode-of.ts");
     const state = ["--root", join(work, "state"), "--log", errors];
     // Not through a pipe: a container that was created keeps its stderr open, and we would wait for its end.
-    const given = [...state, ...(command ? [command] : []), ...args];
+    const data = program === "runt" ? ["--data-root", join(work, "data")] : [];
+    const given = [...state, ...data, ...(command ? [command] : []), ...args];
     const run = spawnSync(options.node, [...nodeFlags[program]!, trainer, boot, output, ...given], {
       stdio: "ignore",
       timeout: 10_000,
@@ -66,6 +67,7 @@ export function makeBytecode(options: BytecodeOptions): string[] {
     const bundle = join(work, "bundle");
     makeBundle(bundle, train, options.staticProgram);
     train("runt", "plan", bundle);
+    trainEngine(work, bundle, train);
     train("runt-oci", "run", "--bundle", bundle, id);
     train("runt-oci", "create", "--bundle", bundle, id);
     // A container that waits to be started takes all of these.
@@ -81,6 +83,23 @@ export function makeBytecode(options: BytecodeOptions): string[] {
     rmSync(work, { recursive: true, force: true });
   }
   return problems;
+}
+
+/** What a person waits for most, on an image of the one program. */
+function trainEngine(
+  work: string,
+  bundle: string,
+  train: (program: string, command: string, ...args: string[]) => void,
+): void {
+  const archive = join(work, "image.tar");
+  spawnSync("tar", ["-C", join(bundle, "rootfs"), "-cf", archive, "."]);
+  train("runt", "import", archive, "trained");
+  const container = ["--network", "none", "trained", "/program"];
+  train("runt", "run", "--rm", ...container);
+  train("runt", "create", "--name", "trained", ...container);
+  train("runt", "start", "--attach", "trained");
+  train("runt", "ps", "--all");
+  train("runt", "rm", "trained");
 }
 
 /** What most bundles are like: the template's mounts and namespaces, and a seccomp profile. */

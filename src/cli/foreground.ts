@@ -7,6 +7,7 @@ import type { Engine } from "../engine/engine.ts";
 import { MonitorClient } from "../engine/monitor/client.ts";
 import { DetachKeys, parseDetachKeys } from "../engine/monitor/detach-keys.ts";
 import { RuntError } from "../errors.ts";
+import { clearOnlcr } from "../linux/terminal.ts";
 import { writeAll } from "./output.ts";
 import { OutputQueue } from "./output-queue.ts";
 
@@ -74,7 +75,8 @@ export async function bridge(
   });
   const how = await Promise.race([ended, detached, closed.promise]);
   // docker's words; the shell's prompt would be in the middle of the container's line.
-  if (how === "detached") writeAll(2, `${terminal ? "\r" : ""}\nread escape sequence\n`);
+  const newline = terminal ? "\r\n" : "\n";
+  if (how === "detached") writeAll(2, `${newline}read escape sequence${newline}`);
   return how;
 }
 
@@ -122,7 +124,11 @@ function passInput(to: NodeJS.WritableStream, keys: Buffer): Promise<"detached">
 function ownTerminal(types: boolean, resize: Foreground["resize"]): Disposable {
   const input = process.stdin as ReadStream;
   const isRaw = types && isatty(0);
-  if (isRaw) input.setRawMode(true);
+  if (isRaw) {
+    input.setRawMode(true);
+    // Node leaves that on, and the container's terminal has done it already.
+    clearOnlcr(0);
+  }
   const tell = () => {
     const size = terminalSize();
     // One that has just ended needs no size.

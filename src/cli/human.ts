@@ -1,4 +1,5 @@
 /** Sizes and times in docker's words. */
+import { goDurationMs } from "../spec/go-duration.ts";
 
 const sizeUnits = ["B", "kB", "MB", "GB", "TB", "PB"] as const;
 
@@ -43,12 +44,9 @@ export function goTime(date: Date | undefined): string {
 
 /** "10m", "1h30m", "24h", "2026-11-21", "2026-11-21T09:48:00", seconds since 1970: a moment, as docker's `until` takes it. */
 export function momentOf(text: string, now = Date.now()): Date | undefined {
-  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(h|ms|m|s)/g)];
-  if (parts.length > 0 && parts.map(([part]) => part).join("") === text) {
-    const ms = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 } as const;
-    const ago = parts.reduce((sum, [, n, unit]) => sum + Number(n) * ms[unit as keyof typeof ms], 0);
-    return new Date(now - ago);
-  }
+  // "0", like any number, is a moment.
+  const ago = text === "0" ? undefined : goDurationMs(text);
+  if (ago !== undefined) return new Date(now - ago);
   const date = /^\d+(\.\d+)?$/.test(text) ? new Date(Number(text) * 1000) : new Date(text);
   return Number.isNaN(date.getTime()) ? undefined : date;
 }

@@ -56,7 +56,14 @@ export const runt: Program = {
   name: "runt",
   summary: "run containers of images, without a daemon",
   description: [],
-  options: { ...runtimeOptions, ...imageOptions },
+  options: {
+    ...runtimeOptions,
+    root: {
+      ...runtimeOptions.root,
+      summary: "where the state of running containers is kept (default /run/runt-engine)",
+    },
+    ...imageOptions,
+  },
   messages: "people",
   groups: [
     {

@@ -138,7 +138,8 @@ function printed(parts: readonly Part[], scope: Scope): string {
 
 type Expression = (scope: Scope) => unknown;
 
-const word = /"(?:\\.|[^"\\])*"|`[^`]*`|\||\(|\)|[^\s|()]+/g;
+/** What follows a parenthesis is a field of what is in it: `(index .Config 0).Gateway`. */
+const word = /"(?:\\.|[^"\\])*"|`[^`]*`|\||\(|\)(?:\.\w+)*|[^\s|()]+/g;
 
 /** Commands with pipes between them: what one gives is the last argument of the next. */
 function pipeline(text: string): Expression {
@@ -154,12 +155,13 @@ function pipelineOf(words: readonly string[], from: number): { expression: Expre
   for (;;) {
     const args: Expression[] = [];
     let name: string | undefined;
-    for (; at < words.length && words[at] !== "|" && words[at] !== ")"; at++) {
+    for (; at < words.length && words[at] !== "|" && !words[at]!.startsWith(")"); at++) {
       const text = words[at]!;
       if (text === "(") {
         const inner = pipelineOf(words, at + 1);
-        if (words[inner.end] !== ")") throw invalid("a parenthesis is not closed");
-        args.push(inner.expression);
+        const close = words[inner.end];
+        if (!close?.startsWith(")")) throw invalid("a parenthesis is not closed");
+        args.push(fieldOf(inner.expression, close.slice(1)));
         at = inner.end;
       } else if (name === undefined && args.length === 0 && Object.hasOwn(functions, text)) name = text;
       else args.push(operand(text));
@@ -169,6 +171,12 @@ function pipelineOf(words: readonly string[], from: number): { expression: Expre
     if (words[at] !== "|") return { expression: before, end: at };
     at++;
   }
+}
+
+function fieldOf(expression: Expression, path: string): Expression {
+  const keys = path.split(".").filter((key) => key !== "");
+  if (keys.length === 0) return expression;
+  return (scope) => keys.reduce((value, key) => member(value, key, path), expression(scope));
 }
 
 function call(name: string | undefined, args: readonly Expression[]): Expression {

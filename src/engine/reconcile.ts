@@ -8,11 +8,11 @@ import { RuntError } from "../errors.ts";
 import { flock } from "../linux/flock.ts";
 import { isAlive } from "../linux/process.ts";
 import { hasCode } from "../linux/system-error.ts";
-import { deleteContainer } from "../runtime/container/delete.ts";
 import { lockContainer } from "./container/lock.ts";
 import { type Observed, observe } from "./container/observe.ts";
 import { finishRemoval } from "./container/removal.ts";
 import type { EngineContext } from "./context.ts";
+import { ociRuntime } from "./oci/oci.ts";
 import { settle } from "./settle.ts";
 import type { ListedRecord } from "./store/containers.ts";
 
@@ -112,6 +112,6 @@ async function clearOther(context: EngineContext, id: string): Promise<void> {
   // Somebody may just have been starting it: now that we have the lock he has not.
   if (status !== "created" && status !== "exited") return;
   if (!existsSync(join(context.layout.runRoot, id))) return;
-  await deleteContainer(context.runtime, id, { force: true });
+  await (await ociRuntime(context, lock.record)).delete();
   await (await context.network()).teardown(lock.record);
 }

@@ -3,12 +3,12 @@
  * client that waits, the exit command, or the next command that meets the container. Whoever comes later finds it done.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { deleteContainer } from "../runtime/container/delete.ts";
 import { eventOf } from "./container/event.ts";
 import { ended, isOurs } from "./container/observe.ts";
 import { finishRemoval, thisProcess } from "./container/removal.ts";
 import type { EngineContext } from "./context.ts";
 import { type MonitorExit, readExit } from "./monitor/records.ts";
+import { ociRuntime } from "./oci/oci.ts";
 import type { ContainerRecord, RunState } from "./record.ts";
 
 /** Who asks: the exit command of that very run, which may start it again; another process. */
@@ -59,7 +59,7 @@ export async function recordEnd(
   exit: MonitorExit | undefined,
 ): Promise<ContainerRecord> {
   const { id } = record;
-  await deleteContainer(context.runtime, id, { force: true });
+  await (await ociRuntime(context, record)).delete();
   await (await context.network()).teardown(record);
   const run: RunState = { ...ended(record.run, exit), network: undefined };
   // A second transaction for what follows at once would be one too many.

@@ -12,7 +12,7 @@ const forever = ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done"];
 
 describe.skipIf(gone !== undefined)(
   `runt's container verbs${gone ? ` (needs ${gone})` : ""} — docker's flags, output and exit codes`,
-  { timeout: 60_000 },
+  { timeout: 180_000 },
   () => {
     let engine: TestEngine;
 
@@ -52,12 +52,6 @@ describe.skipIf(gone !== undefined)(
       test.each([
         ["the program's own", ["bb", "sh", "-c", "exit 7"], 7, ""],
         [
-          "128 and a signal",
-          ["bb", "sh", "-c", "kill -9 $$ & wait; kill -9 -1; sh -c 'kill -9 $$'"],
-          137,
-          /^$|Killed/,
-        ],
-        [
           "127 for a program that is not there",
           ["bb", "nothing"],
           127,
@@ -93,6 +87,13 @@ describe.skipIf(gone !== undefined)(
         const outcome = run(...args);
         expect(outcome.stderr).toMatch(stderr);
         expect(outcome.status).toBe(status);
+      });
+
+      test("exit status: 128 and the number of a signal", async () => {
+        const child = start("run", "--rm", "--network", "none", "--name", "shot", "bb", ...forever);
+        await engine.becomes("shot", "running");
+        out("kill", "shot");
+        expect((await child.ended()).status).toBe(137);
       });
 
       test("-i: our input is its, to the end", () => {
@@ -186,7 +187,7 @@ describe.skipIf(gone !== undefined)(
         await child.said("# ");
         child.process.stdin!.write("test -t 0 && echo is-$((40+2)); exit 3\n");
         const { status, output } = await child.ended();
-        expect(output).toContain("is-42\r\n");
+        expect(output).toMatch(/[^\r]\r\nis-42\r\n/);
         expect(status).toBe(3);
       });
 
@@ -403,8 +404,8 @@ describe.skipIf(gone !== undefined)(
           .trim()
           .split("\n");
         expect(lines.map((text) => text.replace(/^\S+ /, ""))).toEqual([
-          `container create ${id} (image=bb, name=seen)`,
-          `container destroy ${id} (image=bb, name=seen)`,
+          `container create ${id} (from=image, image=bb, name=seen)`,
+          `container destroy ${id} (from=image, image=bb, name=seen)`,
         ]);
         const [json] = out("events", "--since", "1m", "--until", "0s", "--format", "json").split("\n");
         expect(JSON.parse(json!)).toMatchObject({
@@ -429,7 +430,7 @@ describe.skipIf(gone !== undefined)(
         [["ps", "--filter", "name"], 1, /not key=value/],
         [["ps", "--format", "{{"], 1, /template parsing error/],
         [["wiat"], 3, /^error: unknown command "wiat", did you mean "wait"\?\n$/],
-        [["volume"], 125, /^error: "runt volume" requires a command\nSee 'runt volume --help'.\n$/],
+        [["volume"], 1, /^error: "runt volume" requires a command\nSee 'runt volume --help'.\n$/],
         [["volume", "rn"], 3, /did you mean "rm"\?/],
         [["start"], 1, /requires a minimum of 1 argument/],
         [["rm", "--all", "x"], 125, /--all takes no names/],

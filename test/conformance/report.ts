@@ -12,6 +12,7 @@ import { markdown } from "./markdown.ts";
 import { keyOf, type Measured, measure, missingFor } from "./measure.ts";
 import { aLane, peers } from "./runtimes.ts";
 
+/** Before the guest's result, as one line among what else comes from there. */
 const begin = "conformance-result ";
 
 /** All cases, one after the other: what they start runs side by side anyway. */

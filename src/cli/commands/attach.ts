@@ -38,7 +38,11 @@ export default command({
     else signals.forward((signal) => void engine.kill(id, signal).catch(() => {}));
     const size = tty ? terminalSize() : undefined;
     // So that a program that draws draws everything anew, as docker does it.
-    if (size) await resize(size.height + 1, size.width).then(() => resize(size.height, size.width));
+    if (size) {
+      // It may end just now, which is said elsewhere.
+      await resize(size.height + 1, size.width).catch(() => {});
+      await resize(size.height, size.width).catch(() => {});
+    }
     const how = await bridge(attachment, { tty, detachKeys: keys, resize });
     if (how === "detached") return 0;
     if (how === "closed") return brokenPipeStatus;

@@ -18,6 +18,7 @@ export default command({
   summary: "run another program in a container",
   description: [
     "The program is in all of the container's namespaces, in its cgroup, and behind its seccomp filter. Options come before the container; what follows it is the program.",
+    "The keys to detach leave it, and take its terminal away: it gets SIGHUP. What is to go on by itself is started with --detach.",
     "The exit status is the program's: 126 where it cannot be executed, 127 where there is none of that name, 128 and a number where a signal has killed it; 1 where the container does not run.",
   ],
   examples: [

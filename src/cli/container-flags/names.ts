@@ -1,7 +1,7 @@
 /** `--add-host`, `--dns`, `--dns-search`, `--dns-option`: how a container finds others by name. */
-import { isIP } from "node:net";
 import type { NetworkRequest } from "../../engine/request.ts";
 import type { OptionSpecs, OptionValues } from "../option.ts";
+import { ipVersion } from "./address.ts";
 import { flagError } from "./flag-error.ts";
 
 const group = "Network";
@@ -29,7 +29,7 @@ export function namesOf(
   options: OptionValues<typeof nameOptions>,
 ): Pick<NetworkRequest, "dns" | "dnsSearch" | "dnsOptions" | "extraHosts"> {
   for (const text of options.dns) {
-    if (isIP(text) === 0) throw flagError("--dns", text, "not an IP address");
+    if (ipVersion(text) === 0) throw flagError("--dns", text, "not an IP address");
   }
   return {
     extraHosts: options.addHost.flatMap(extraHosts),
@@ -45,7 +45,7 @@ function extraHosts(text: string): { name: string; address: string }[] {
   const names = at < 0 ? "" : text.slice(0, at);
   const address = text.slice(at + 1).replace(/^\[(.*)\]$/, "$1");
   if (names === "" || address === "") throw flagError("--add-host", text, "not name:ip");
-  if (address !== "host-gateway" && isIP(address) === 0) {
+  if (address !== "host-gateway" && ipVersion(address) === 0) {
     throw flagError("--add-host", text, `invalid IP address ${JSON.stringify(address)}`);
   }
   return names.split(";").map((name) => ({ name, address }));

@@ -1,7 +1,7 @@
 /** `--network` in all its forms, and the flags that say more about it. @see docker run --network; podman-run(1) */
-import { isIPv4, isIPv6 } from "node:net";
 import type { NetworkAttachment, NetworkRequest } from "../../engine/request.ts";
 import type { OptionSpecs, OptionValues } from "../option.ts";
+import { ipVersion } from "./address.ts";
 import { commaList } from "./comma-list.ts";
 import { cut } from "./environment.ts";
 import { conflict, flagError } from "./flag-error.ts";
@@ -97,8 +97,8 @@ function attachmentsOf(given: readonly string[], options: Values): NetworkAttach
   if (twice) throw conflict(`network ${JSON.stringify(twice.network)} is given twice`);
   const own = {
     aliases: aliasesOf(options),
-    ipv4: checked("--ip", options.ip, isIPv4, "not an IPv4 address"),
-    ipv6: checked("--ip6", options.ip6, isIPv6, "not an IPv6 address"),
+    ipv4: checked("--ip", options.ip, (text) => ipVersion(text) === 4, "not an IPv4 address"),
+    ipv6: checked("--ip6", options.ip6, (text) => ipVersion(text) === 6, "not an IPv6 address"),
     mac: checked("--mac-address", options.macAddress, isMac, "not a hardware address"),
   };
   const says = own.aliases.length > 0 || own.ipv4 || own.ipv6 || own.mac;
@@ -138,8 +138,8 @@ function parseNetwork(text: string): NetworkAttachment {
     if (!value) throw flagError(flag, text, `${JSON.stringify(key)} without a value`);
     if (key === "name" && isDockers) network = value;
     else if (key === "alias") attachment.aliases.push(value);
-    else if (key === "ip" && isIPv4(value)) attachment.ipv4 = value;
-    else if ((key === "ip6" || key === "ip") && isIPv6(value)) attachment.ipv6 = value;
+    else if (key === "ip" && ipVersion(value) === 4) attachment.ipv4 = value;
+    else if ((key === "ip6" || key === "ip") && ipVersion(value) === 6) attachment.ipv6 = value;
     else if ((key === "mac" || key === "mac-address") && isMac(value)) attachment.mac = value;
     else if (["ip", "ip6", "mac", "mac-address"].includes(key)) {
       throw flagError(flag, text, `${JSON.stringify(value)} is no address`);

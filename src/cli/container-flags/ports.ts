@@ -1,6 +1,6 @@
 /** `-p [[ip:][host-port]:]port[/protocol]` and `--expose`. @see docker run --publish */
-import { isIP } from "node:net";
 import type { PortRequest } from "../../engine/request.ts";
+import { ipVersion } from "./address.ts";
 import { cut } from "./environment.ts";
 import { flagError } from "./flag-error.ts";
 
@@ -77,7 +77,7 @@ function partsOf(flag: string, text: string, address: string) {
   if (bracketed && (parts.length > 0 || !(bracketed[2] ?? "").includes(":"))) {
     throw flagError(flag, text, "not [[ip:][host-port]:]port[/protocol]");
   }
-  if (plain !== "" && isIP(plain) === 0)
+  if (plain !== "" && ipVersion(plain) === 0)
     throw flagError(flag, text, `invalid IP address ${JSON.stringify(plain)}`);
   if (container === "") throw flagError(flag, text, "no port of the container");
   return { ip: plain, host, container };

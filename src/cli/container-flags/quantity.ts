@@ -1,4 +1,5 @@
 /** Numbers, sizes and times as docker's flags have them. */
+import { goDurationMs } from "../../spec/go-duration.ts";
 import { flagError } from "./flag-error.ts";
 
 const powers = "bkmgtp";
@@ -21,27 +22,15 @@ export function bytesOrUnlimited(flag: string, text: string): number {
   return text === "-1" ? -1 : bytesOf(flag, text);
 }
 
-const units: Readonly<Record<string, number>> = {
-  ns: 1e-6,
-  us: 1e-3,
-  "\u00b5s": 1e-3,
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-};
-
 /**
  * "1m30s", "500ms", "0": milliseconds, in the units of Go's durations.
  * @throws {RuntError} InvalidArgument
  */
 export function durationMs(flag: string, text: string): number {
-  if (text === "0") return 0;
-  const parts = [...text.matchAll(/(\d+(?:\.\d*)?|\.\d+)(ns|us|\u00b5s|ms|s|m|h)/g)];
-  if (text === "" || parts.map(([part]) => part).join("") !== text) {
+  const ms = goDurationMs(text);
+  if (ms === undefined)
     throw flagError(flag, text, 'not a time: numbers with units, as in "1m30s" or "500ms"');
-  }
-  return parts.reduce((sum, [, number, unit]) => sum + Number(number) * units[unit!]!, 0);
+  return ms;
 }
 
 /**

@@ -1,8 +1,10 @@
 /** `exec`: one more process in a container that runs: in its namespaces, its cgroup, behind its seccomp filter. */
+import { randomBytes } from "node:crypto";
 import { RuntError } from "../../errors.ts";
 import { readConfigOf } from "../../runtime/container/config-store.ts";
 import { processOf, startExec } from "../../runtime/container/exec.ts";
 import { type Found, findContainer } from "../../runtime/container/status.ts";
+import { exitCode } from "../../runtime/create/exit-status.ts";
 import { hostFacts } from "../../runtime/host/measure.ts";
 import { ContainerProcess } from "../../runtime/library/process.ts";
 import { Stdio } from "../../runtime/library/stdio.ts";
@@ -65,8 +67,9 @@ export async function execInContainer(
       },
     );
     stdio.connect();
-    tell(context, record, request);
-    return new ContainerProcess(launched, stdio);
+    const running = new ContainerProcess(launched, stdio);
+    tellEnd(context, record, tellStart(context, record, request), running);
+    return running;
   } catch (error) {
     stdio.destroy();
     throw error;
@@ -89,14 +92,35 @@ export async function execDetached(
       { stdio: stdio.fds },
       { stay: "untilExec", dieWithRuntime: false, waiting: "events", signal: request.signal },
     );
-    tell(context, record, request);
+    tellStart(context, record, request);
   } finally {
     stdio.destroy();
   }
 }
 
-function tell({ store }: EngineContext, record: ContainerRecord, { args }: ExecRequest): void {
-  store.events.append(eventOf(record, `exec_start: ${args.join(" ")}`));
+/** As docker's events have it. @returns the ID that they call it by */
+function tellStart({ store }: EngineContext, record: ContainerRecord, { args }: ExecRequest): string {
+  const execID = randomBytes(32).toString("hex");
+  store.transaction(() => {
+    for (const action of ["exec_create", "exec_start"])
+      store.events.append(eventOf(record, `${action}: ${args.join(" ")}`, { execID }));
+  });
+  return execID;
+}
+
+function tellEnd(
+  { store }: EngineContext,
+  record: ContainerRecord,
+  execID: string,
+  process: ContainerProcess,
+): void {
+  process
+    .wait()
+    .then((status) => {
+      store.events.append(eventOf(record, "exec_die", { execID, exitCode: String(exitCode(status)) }));
+    })
+    // Nobody knows how it ended, or the engine is closed.
+    .catch(() => {});
 }
 
 function prepare(

@@ -1,5 +1,6 @@
 /** How a user namespace counts users and groups, and how the host does. @see user_namespaces(7) */
 import { readFileSync } from "node:fs";
+import { RuntError } from "../../errors.ts";
 
 interface Range {
   readonly inside: number;
@@ -26,7 +27,7 @@ export class IdMap {
     );
   }
 
-  /** @throws {RangeError} for who is nobody there */
+  /** @throws {RuntError} InvalidArgument for who is nobody there */
   toHost(owner: { readonly uid: number; readonly gid: number }): { uid: number; gid: number } {
     return { uid: outside(this.#uids, owner.uid), gid: outside(this.#gids, owner.gid) };
   }
@@ -52,7 +53,11 @@ const overflowId = 65534;
 function outside(ranges: readonly Range[], id: number): number {
   if (ranges.length === 0) return id;
   const range = ranges.find(({ inside, length }) => id >= inside && id < inside + length);
-  if (!range) throw new RangeError(`owner ${id} is nobody in the container's user namespace`);
+  if (!range) {
+    throw new RuntError("InvalidArgument", `owner ${id} is nobody in the container's user namespace`, {
+      operation: "cp",
+    });
+  }
   return range.outside + id - range.inside;
 }
 

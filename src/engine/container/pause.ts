@@ -1,6 +1,6 @@
 /** `pause` and `unpause`: the cgroup's freezer. */
-import * as runtime from "../../runtime/container/pause.ts";
 import type { EngineContext } from "../context.ts";
+import { ociRuntime } from "../oci/oci.ts";
 import { settle } from "../settle.ts";
 import { refuse } from "./errors.ts";
 import { eventOf } from "./event.ts";
@@ -13,7 +13,7 @@ export async function pauseContainer(context: EngineContext, text: string): Prom
   const { id, name, status } = record;
   if (status === "paused") throw refuse("pause", name, `container ${name} is already paused`);
   if (status !== "running") throw refuse("pause", name, `container ${name} is not running`);
-  await runtime.pauseContainer(context.runtime, id);
+  await (await ociRuntime(context, record)).pause();
   context.store.transaction(() => {
     context.store.containers.update(id, { status: "paused" });
     context.store.events.append(eventOf(record, "pause"));
@@ -26,7 +26,7 @@ export async function unpauseContainer(context: EngineContext, text: string): Pr
   const record = await settle(context, lock.record, "another");
   const { id, name, status } = record;
   if (status !== "paused") throw refuse("unpause", name, `container ${name} is not paused`);
-  await runtime.resumeContainer(context.runtime, id);
+  await (await ociRuntime(context, record)).resume();
   context.store.transaction(() => {
     context.store.containers.update(id, { status: "running" });
     context.store.events.append(eventOf(record, "unpause"));

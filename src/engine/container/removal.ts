@@ -5,8 +5,8 @@ import { deleteTree, refuseMounts } from "../../image/snapshot/aside.ts";
 import { dropUse } from "../../image/snapshot/uses.ts";
 import { ownStartTime } from "../../linux/process.ts";
 import { hasCode } from "../../linux/system-error.ts";
-import { deleteContainer } from "../../runtime/container/delete.ts";
 import type { EngineContext } from "../context.ts";
+import { ociRuntime } from "../oci/oci.ts";
 import type { ContainerRecord } from "../record.ts";
 import { emptyTrash, removeUnusedAnonymous } from "../volume/volume.ts";
 import { eventOf } from "./event.ts";
@@ -39,7 +39,7 @@ export async function finishRemoval(
 ): Promise<void> {
   const { id } = record;
   const { store, layout } = context;
-  if (existsSync(join(layout.runRoot, id))) await deleteContainer(context.runtime, id, { force: true });
+  if (existsSync(join(layout.runRoot, id))) await (await ociRuntime(context, record)).delete();
   await (await context.network()).teardown(record);
   if (record.request.namespaces.ipc === "shareable") await deleteTree(layout.sharedMemory(id));
   await removeDirectory(context, id);

@@ -1,9 +1,9 @@
 /** `rm`: the container, its files, and its anonymous volumes. */
 import { RuntError } from "../../errors.ts";
-import { deleteContainer } from "../../runtime/container/delete.ts";
 import type { EngineContext } from "../context.ts";
 import { MonitorClient } from "../monitor/client.ts";
 import { readExit } from "../monitor/records.ts";
+import { ociRuntime } from "../oci/oci.ts";
 import type { ContainerRecord } from "../record.ts";
 import { recordEnd, settle } from "../settle.ts";
 import { refuse } from "./errors.ts";
@@ -47,7 +47,7 @@ async function end(context: EngineContext, record: ContainerRecord): Promise<Con
   } catch (error) {
     if (!(error instanceof RuntError)) throw error; // it has gone, or is about to
   }
-  await deleteContainer(context.runtime, record.id, { force: true });
+  await (await ociRuntime(context, record)).delete();
   const settled = await settle(context, record, "exit command");
   const isOver = settled.status === "exited" || settled.status === "removing";
   return isOver ? settled : await recordEnd(context, record, readExit(directory));

@@ -1,9 +1,8 @@
 /** A signal to a container's program, and what of it is remembered. */
 import { RuntError } from "../../errors.ts";
-import { killContainer } from "../../runtime/container/kill.ts";
-import { resumeContainer } from "../../runtime/container/pause.ts";
 import type { EngineContext } from "../context.ts";
 import { MonitorClient } from "../monitor/client.ts";
+import { ociRuntime } from "../oci/oci.ts";
 import type { ContainerRecord } from "../record.ts";
 
 /** From now on its restart policy does not count. The caller has the lock. */
@@ -22,13 +21,14 @@ export async function suppressRestart(context: EngineContext, record: ContainerR
 /** @returns false where it has ended already */
 export async function signalInit(
   context: EngineContext,
-  { id, status }: ContainerRecord,
+  record: ContainerRecord,
   signal: number,
 ): Promise<boolean> {
   try {
-    await killContainer(context.runtime, id, signal, { all: false });
+    const oci = await ociRuntime(context, record);
+    await oci.kill(signal);
     // Frozen it would not hear of it; a frozen one can be killed.
-    if (status === "paused") await resumeContainer(context.runtime, id);
+    if (record.status === "paused") await oci.resume();
     return true;
   } catch (error) {
     if (error instanceof RuntError && (error.kind === "FailedPrecondition" || error.kind === "NotFound"))

@@ -3,16 +3,15 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf, RuntError } from "../../errors.ts";
 import { readProcessStat } from "../../linux/process.ts";
-import { deleteContainer } from "../../runtime/container/delete.ts";
-import { startContainer as release, waitBlocking, waitOnThread } from "../../runtime/container/start.ts";
 import type { Waiting } from "../../runtime/create/conversation.ts";
 import { bootId, type EngineContext } from "../context.ts";
 import { exitCodeOf } from "../exit-code.ts";
 import type { Attachment, AttachOptions } from "../monitor/attachment.ts";
 import { MonitorClient } from "../monitor/client.ts";
-import { createMonitored, type MonitorSettings } from "../monitor/create.ts";
+import type { MonitorSettings } from "../monitor/create.ts";
 import { noRestarts, type RestartHistory, restartRequest } from "../monitor/restart-policy.ts";
 import { type NetworkState, plainState } from "../network-driver.ts";
+import { ociRuntime } from "../oci/oci.ts";
 import type { ContainerRecord, HealthDefinition, RunState } from "../record.ts";
 import { settle } from "../settle.ts";
 import { configOf } from "../spec/config.ts";
@@ -84,10 +83,11 @@ export async function startLocked(
   options: StartOptions & { readonly restarts: RestartHistory },
 ): Promise<Started> {
   const { id } = record;
-  const { layout, runtime } = context;
+  const { layout } = context;
   const directory = layout.container(id);
   // Of a run whose end nobody saw.
-  if (existsSync(join(layout.runRoot, id))) await deleteContainer(runtime, id, { force: true });
+  const oci = await ociRuntime(context, record);
+  if (existsSync(join(layout.runRoot, id))) await oci.delete();
   const driver = await context.network();
   let attendance: Attendance | undefined;
   let client: MonitorClient | undefined;
@@ -99,15 +99,13 @@ export async function startLocked(
       const config = configOf(record.request, record.definition, await specFacts(context, record, plan));
       if (options.attend) attendance = Attendance.begin(directory);
       else Attendance.clear(directory);
-      const { state } = await createMonitored(runtime, id, {
-        bundle: directory,
+      const init = await oci.create({
         config,
         monitor: monitorOf(context, record, options.restarts),
         waiting: options.waiting ?? "events",
         signal: options.signal,
       });
       made = true;
-      const init = state.init!;
       const network = await driver.attach(record, plan, init.pid, options.signal);
       // What is mounted is this very file, so that it says what is known by now.
       if (network.hosts.length > 0 || network.nameservers.length > 0) writeFiles(context, record, network);
@@ -118,7 +116,7 @@ export async function startLocked(
         // Before it starts, so that nothing is missed.
         attachment = await client.attach(options.attach ?? {});
       }
-      await release(runtime, id, options.waiting === "blocking" ? waitBlocking : waitOnThread);
+      await oci.start(options.waiting ?? "events");
       const running = { ...record, status: "running", run, owner: undefined } as const;
       context.store.transaction(() => {
         context.store.containers.update(id, { status: "running", run });
@@ -127,7 +125,7 @@ export async function startLocked(
       return started(context, running, client, attachment, attendance);
     } catch (error) {
       client?.[Symbol.dispose]();
-      if (made) await deleteContainer(runtime, id, { force: true }).catch(() => {});
+      if (made) await oci.delete().catch(() => {});
       await driver.teardown(record);
       throw error;
     }

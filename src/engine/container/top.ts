@@ -22,9 +22,15 @@ export async function containerProcesses(
   options: readonly string[] = [],
 ): Promise<ProcessTable> {
   const { id } = findRunning(context, text, "top");
-  const output = await ps(options.length > 0 ? options : ["-ef"]);
-  // Looked up afterwards: a pid that is there now was its own when ps ran, or is new.
-  return parseProcesses(output, new Set(listProcesses(context.runtime, id)));
+  const pids = listProcesses(context.runtime, id);
+  const words = options.length > 0 ? options : ["-ef"];
+  // By themselves many options mean the processes of our own terminal; and some do not go with a list of pids.
+  const listed = await ps([...words, `-q${pids.join()}`]);
+  const output = listed.status === 0 ? listed : await ps(words);
+  if (output.status !== 0) {
+    throw new RuntError("InvalidArgument", `error running ps: ${output.stderr.trim()}`, { operation: "top" });
+  }
+  return parseProcesses(output.stdout, new Set(pids));
 }
 
 /** The rows of ps whose PID is one of `pids`. @throws {RuntError} InvalidArgument without that column */
@@ -50,27 +56,24 @@ function words(line: string): string[] {
   return line.split(/\s+/).filter((word) => word !== "");
 }
 
-async function ps(options: readonly string[]): Promise<string> {
+async function ps(
+  options: readonly string[],
+): Promise<{ readonly status: number | null; readonly stdout: string; readonly stderr: string }> {
   const env = { ...process.env, PATH: `/usr/bin:/bin:${process.env.PATH ?? ""}` };
   const child = spawn("ps", options, { env, stdio: ["ignore", "pipe", "pipe"] });
   const ended = new Promise<number | null>((resolve, reject) => {
-    child.on("error", reject);
+    child.on("error", (error) =>
+      reject(
+        new RuntError(
+          "Unavailable",
+          `ps: ${error.message}`,
+          { operation: "top", hint: "install procps" },
+          error,
+        ),
+      ),
+    );
     child.on("close", resolve);
   });
-  const [status, out, err] = await Promise.all([
-    ended.catch((error: Error) => {
-      throw new RuntError(
-        "Unavailable",
-        `ps: ${error.message}`,
-        { operation: "top", hint: "install procps" },
-        error,
-      );
-    }),
-    textOf(child.stdout),
-    textOf(child.stderr),
-  ]);
-  if (status !== 0) {
-    throw new RuntError("InvalidArgument", `error running ps: ${(err || out).trim()}`, { operation: "top" });
-  }
-  return out;
+  const [status, stdout, stderr] = await Promise.all([ended, textOf(child.stdout), textOf(child.stderr)]);
+  return { status, stdout, stderr };
 }

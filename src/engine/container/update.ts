@@ -1,10 +1,10 @@
 /** `update`: new limits and another restart policy, for this run and for later ones. */
-import { updateContainer as updateRuntime } from "../../runtime/container/update.ts";
 import { readDocument } from "../../spec/runtime/parse.ts";
 import { LinuxResources } from "../../spec/runtime/resources.ts";
 import type { EngineContext } from "../context.ts";
 import { MonitorClient } from "../monitor/client.ts";
 import { type RestartPolicy, restartOn } from "../monitor/restart-policy.ts";
+import { ociRuntime } from "../oci/oci.ts";
 import type { ResourceRequest } from "../request.ts";
 import { settle } from "../settle.ts";
 import { blockDevicesOf } from "../spec/devices.ts";
@@ -49,7 +49,8 @@ export async function updateContainer(
   if (runs && Object.keys(changed).length > 0) {
     const limits = limitsOf(changed, blockDevicesOf((resources.blkio ?? []).map(({ path }) => path)));
     const origin = { where: "update", operation: "update" };
-    await updateRuntime(context.runtime, id, readDocument(LinuxResources, limits, origin));
+    const oci = await ociRuntime(context, record);
+    await oci.update(readDocument(LinuxResources, limits, origin));
   }
   if (restart && (runs || status === "restarting")) {
     using monitor = await MonitorClient.connect(context.layout.container(id));

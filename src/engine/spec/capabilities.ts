@@ -1,23 +1,6 @@
 /** Capabilities of a container: docker's default set, and `--cap-add`, `--cap-drop`, `--privileged` on top. @see capabilities(7) */
 import { RuntError } from "../../errors.ts";
-
-/** What docker gives to a container, which is what images are made for. */
-export const defaultCapabilities: readonly string[] = [
-  "CAP_AUDIT_WRITE",
-  "CAP_CHOWN",
-  "CAP_DAC_OVERRIDE",
-  "CAP_FOWNER",
-  "CAP_FSETID",
-  "CAP_KILL",
-  "CAP_MKNOD",
-  "CAP_NET_BIND_SERVICE",
-  "CAP_NET_RAW",
-  "CAP_SETFCAP",
-  "CAP_SETGID",
-  "CAP_SETPCAP",
-  "CAP_SETUID",
-  "CAP_SYS_CHROOT",
-];
+import { defaultCapabilities } from "../../image/unpack/capabilities.ts";
 
 export interface CapabilityRequest {
   /** With or without "CAP_", in any case; "ALL". */

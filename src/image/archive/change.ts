@@ -4,6 +4,7 @@
  */
 import { posix } from "node:path";
 import { RuntError } from "../../errors.ts";
+import { goDurationMs } from "../../spec/go-duration.ts";
 import type { ContainerConfig, Healthcheck } from "../../spec/image/config.ts";
 import { splitPairs, splitWords } from "./words.ts";
 
@@ -166,13 +167,9 @@ function nextFlag(text: string): { name: string; value: string; rest: string } |
   return name && value && rest !== undefined ? { name, value, rest } : undefined;
 }
 
-const units: Readonly<Record<string, number>> = { ns: 1, us: 1e3, ms: 1e6, s: 1e9, m: 60e9, h: 3600e9 };
-
-/** Go's durations: "1m30s", "500ms". */
+/** "1m30s", "500ms". */
 function nanoseconds(text: string): number {
-  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ns|us|ms|s|m|h)/g)];
-  if (parts.length === 0 || parts.map(([part]) => part).join("") !== text) {
-    throw new TypeError(`${JSON.stringify(text)} is no duration such as 1m30s`);
-  }
-  return Math.round(parts.reduce((sum, [, number, unit]) => sum + Number(number) * units[unit!]!, 0));
+  const ms = goDurationMs(text);
+  if (ms === undefined) throw new TypeError(`${JSON.stringify(text)} is no duration such as 1m30s`);
+  return Math.round(ms * 1e6);
 }

@@ -10,9 +10,10 @@ import { O_PATH } from "../../linux/openat2.ts";
 import type { DiffID, Digest, DigestAlgorithm } from "../../spec/image/digest.ts";
 import { type Compression, compressionOf } from "../../spec/image/media-types.ts";
 import { decompress } from "./decompress.ts";
+import type { DeferredLink } from "./deferred-links.ts";
 import { defaultLimits, type LayerLimits, overLimit } from "./limits.ts";
 import { TarReader } from "./tar-reader.ts";
-import { type DeferredLink, LayerWriter } from "./writer.ts";
+import { LayerWriter } from "./writer.ts";
 
 /** How far it is. */
 export interface LayerProgress {

@@ -21,13 +21,13 @@ import { SystemError } from "../../linux/system-error.ts";
 import { setXattr } from "../../linux/xattr.ts";
 import type { AppliedLayer } from "./apply.ts";
 import { copyAttributes, copyNode, timesOf } from "./copy-up.ts";
+import type { DeferredLink } from "./deferred-links.ts";
 import { splitPath } from "./entry-name.ts";
 import { defaultLimits } from "./limits.ts";
 import { type Found, isWhiteoutDevice, LowerLayers, opaqueMark } from "./lower-layers.ts";
 import { malformed } from "./malformed.ts";
 import { howToRead, LayerTree } from "./tree.ts";
 import { writeFailure } from "./write-failure.ts";
-import type { DeferredLink } from "./writer.ts";
 
 /**
  * @param dir where `applyLayer` wrote the layer for OverlayFS
@@ -47,7 +47,7 @@ export function settleLayer(dir: string, applied: AppliedLayer, lowers: readonly
   const below = new LowerLayers(lowers.map(open));
   try {
     if (rootIsOpaque) hideAll(tree, below, userXattr);
-    const settler = new Settler(tree, below, rootIsOpaque);
+    const settler = new Settler(tree, below, applied);
     for (const path of whiteouts) settler.keepIfItHides(path);
     for (const link of deferredLinks) settler.link(link);
     const hidden = new Set(whiteouts);
@@ -80,15 +80,18 @@ class Settler {
   readonly #tree: LayerTree;
   readonly #below: LowerLayers;
   readonly #rootIsOpaque: boolean;
+  /** Where whiteouts were. */
+  readonly #hidden: ReadonlySet<string>;
   /** Paths that were made here. */
   readonly #made = new Set<string>();
   /** Files of layers below that could not keep their name → the first of the names they have here. */
   readonly #copies = new Map<string, string>();
 
-  constructor(tree: LayerTree, below: LowerLayers, rootIsOpaque: boolean) {
+  constructor(tree: LayerTree, below: LowerLayers, { rootIsOpaque, whiteouts }: AppliedLayer) {
     this.#tree = tree;
     this.#below = below;
     this.#rootIsOpaque = rootIsOpaque;
+    this.#hidden = new Set(whiteouts);
   }
 
   /** What is at `path` in the layers below and to be seen through this one. */
@@ -98,7 +101,11 @@ class Settler {
 
   /** Whether this layer hides whatever is in the directory of `path`. */
   #isHidden(path: string): boolean {
-    return this.#rootIsOpaque || new LowerLayers([this.#tree]).hides(splitPath(path).parent);
+    if (this.#rootIsOpaque || new LowerLayers([this.#tree]).hides(splitPath(path).parent)) return true;
+    // Something that waits to be made may have taken the place of a whiteout.
+    for (let step = splitPath(path).parent; step !== ""; step = splitPath(step).parent)
+      if (this.#hidden.has(step)) return true;
+    return false;
   }
 
   /**
@@ -144,6 +151,7 @@ class Settler {
     const own = this.#tree.stat(target);
     const found = this.#below.find(target);
     const source = found?.stats.isDirectory() ? undefined : found;
+    if (target.startsWith(`${path}/`)) throw notThere(path, target);
     if (source && (own ? !this.#made.has(target) : this.#isHidden(target))) {
       // What the layer has there, a whiteout or a file of its own, came after the link: the one below was meant, which
       // has no name in this layer but those of its links.

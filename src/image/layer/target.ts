@@ -17,8 +17,8 @@ export interface TargetContext {
   readonly tree: LayerTree;
   /** The directory without links on the way, made if need be. */
   makeDirectory(path: string, entry: TarEntry): string;
-  /** Something was removed. */
-  removed(path: string): void;
+  /** Removes what is at `path`, except what `keep` wants. */
+  remove(path: string, keep: (path: string) => boolean): void;
 }
 
 export interface LayerTarget {
@@ -125,8 +125,7 @@ export class FlatTarget implements LayerTarget {
   }
 
   #remove(path: string): void {
-    this.#context.tree.remove(path, (step) => this.#written.has(step));
-    this.#context.removed(path);
+    this.#context.remove(path, (step) => this.#written.has(step));
   }
 
   isWhiteout(): boolean {

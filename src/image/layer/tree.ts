@@ -3,16 +3,14 @@
  * `resolve` makes one without links of any other, below the root whatever the links say, and what is opened is opened
  * with RESOLVE_NO_SYMLINKS.
  */
-import { type BigIntStats, chmodSync, constants } from "node:fs";
+import { type BigIntStats, constants, fchmodSync, fchownSync } from "node:fs";
 import {
   AT_REMOVEDIR,
-  fchownat,
   lstatAt,
   mkdirat,
   namesIn,
   openAt,
   openHow,
-  pathAt,
   readlinkAt,
   unlinkat,
 } from "../../linux/at.ts";
@@ -81,9 +79,11 @@ export class LayerTree {
       if (stats && !blocked(step, stats)) throw malformed("its parent is not a directory", name);
       this.at(step, (dir, base) => {
         mkdirat(dir, base, 0o700);
-        // Neither the umask nor a parent with the set-group-ID bit has a say.
-        fchownat(dir, base, process.geteuid!(), process.getegid!());
-        chmodSync(pathAt(dir, base), 0o755);
+        // Neither the umask nor a parent with the set-group-ID bit has a say. By its fd, which no link can be put in
+        // the place of.
+        using itself = openAt(dir, base, howToRead);
+        fchownSync(itself.n, process.geteuid!(), process.getegid!());
+        fchmodSync(itself.n, 0o755);
       });
       made(step);
       return true;
@@ -132,13 +132,19 @@ export class LayerTree {
   }
 
   /**
-   * Removes what is at `path` with all that is in it, except what `keep` wants. A directory that keeps something stays.
-   * @returns whether all of it is gone
+   * Removes what is at `path`, if anything is, with all that is in it, except what `keep` wants. A directory that keeps
+   * something stays if `keep` wants it too.
+   * @param removed is told of each path that is gone
    */
-  remove(path: string, keep: (path: string) => boolean = () => false): boolean {
+  remove(
+    path: string,
+    {
+      keep = () => false,
+      removed = () => {},
+    }: { keep?: (path: string) => boolean; removed?: (path: string) => void } = {},
+  ): void {
     // Children are found by path each time: no more than two fds, however deep it goes.
     const pending = [{ path, visited: false }];
-    let gone = true;
     while (pending.length > 0) {
       const { path: step, visited } = pending.pop()!;
       const stats = visited ? undefined : this.stat(step);
@@ -148,12 +154,9 @@ export class LayerTree {
         for (const child of this.children(step)) pending.push({ path: child, visited: false });
         continue;
       }
-      if (keep(step)) {
-        gone = false;
-        continue;
-      }
+      if (keep(step)) continue;
       this.at(step, (dir, base) => unlinkat(dir, base, visited ? AT_REMOVEDIR : 0));
+      removed(step);
     }
-    return gone;
   }
 }

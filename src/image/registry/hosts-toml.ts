@@ -1,6 +1,7 @@
 /** containerd's hosts.toml: a registry's mirrors and how each server is reached. @see containerd docs/hosts.md */
 import { isAbsolute, join } from "node:path";
 import { RuntError } from "../../errors.ts";
+import { goDurationMs } from "../../spec/go-duration.ts";
 import { type Capability, everything } from "./host.ts";
 
 /** What a file says of one server; paths are absolute, nothing is read yet. */
@@ -146,24 +147,10 @@ function readHeaders(value: unknown, place: Place): Record<string, string> {
   return Object.fromEntries(headers);
 }
 
-const UNITS_MS: Readonly<Record<string, number>> = {
-  ns: 1e-6,
-  us: 1e-3,
-  µs: 1e-3,
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-};
-
 /** Go's durations: "5s", "1m30s", "500ms". */
 function readDuration(value: unknown, place: Place): number | undefined {
   if (value === undefined || value === "") return undefined;
-  const text = typeof value === "string" ? value : "";
-  if (!/^(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h))+$/.test(text))
-    throw place.refuse('must be a duration such as "5s"');
-  let total = 0;
-  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g))
-    total += Number(amount) * UNITS_MS[unit!]!;
-  return Math.max(1, Math.round(total));
+  const ms = typeof value === "string" ? goDurationMs(value) : undefined;
+  if (ms === undefined) throw place.refuse('must be a duration such as "5s"');
+  return Math.max(1, Math.round(ms));
 }

@@ -3,6 +3,7 @@ import { RuntError } from "../../errors.ts";
 import { CREATED } from "../../spec/image/annotations.ts";
 import type { ImageConfig } from "../../spec/image/config.ts";
 import type { SnapshotMount } from "../snapshot/overlay.ts";
+import { defaultCapabilities } from "./capabilities.ts";
 import type { ImageUser } from "./user.ts";
 
 /** A config.json to start from, whose `process` and `mounts` are added to. */
@@ -22,24 +23,6 @@ export interface BundleConfigOptions {
 
 /** Where programs are looked for when the image does not say. */
 const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
-/** What docker gives to a container, which is what images are made for. */
-const capabilities = [
-  "CAP_AUDIT_WRITE",
-  "CAP_CHOWN",
-  "CAP_DAC_OVERRIDE",
-  "CAP_FOWNER",
-  "CAP_FSETID",
-  "CAP_KILL",
-  "CAP_MKNOD",
-  "CAP_NET_BIND_SERVICE",
-  "CAP_NET_RAW",
-  "CAP_SETFCAP",
-  "CAP_SETGID",
-  "CAP_SETPCAP",
-  "CAP_SETUID",
-  "CAP_SYS_CHROOT",
-];
 
 /**
  * The config.json of a container that runs what the image says.
@@ -69,9 +52,9 @@ export function bundleConfig(
       env: environment(image.config.Env, options),
       cwd: image.config.WorkingDir || "/",
       capabilities: {
-        bounding: capabilities,
-        effective: uid === 0 ? capabilities : [],
-        permitted: uid === 0 ? capabilities : [],
+        bounding: defaultCapabilities,
+        effective: uid === 0 ? defaultCapabilities : [],
+        permitted: uid === 0 ? defaultCapabilities : [],
       },
       // Images have setuid programs, and mean them.
       noNewPrivileges: false,

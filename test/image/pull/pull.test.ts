@@ -1,7 +1,12 @@
+import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { putImage } from "../../../src/image/archive/put-image.ts";
+import { storeLayer } from "../../../src/image/archive/store-layer.ts";
 import type { ImageProgress } from "../../../src/image/progress.ts";
+import { archive } from "../../support/archive.ts";
 import { missing } from "../../support/needs.ts";
 import { hasRegistry } from "../../support/registry.ts";
 import { temporaryDirectory } from "../snapshot/layers.ts";
@@ -116,13 +121,15 @@ describe.skipIf(gone !== undefined)(
     test("another platform than there is: refused, and nothing is left", async () => {
       await using store = await anImageStore();
       const platform = { os: "linux", architecture: "s390x" };
-      const index = `${remote.registry.domain}/team/app:1`;
-      // A manifest without an index is taken for what it is.
-      await store.images.pull(index, { registry: remote.options, platform });
+      await expect(store.images.pull(name, { registry: remote.options, platform })).rejects.toMatchObject({
+        kind: "NotFound",
+        message: expect.stringContaining("it is for linux/amd64, not for linux/s390x"),
+      });
       await expect(
         store.images.pull(`${remote.registry.domain}/team/nothing:1`, { registry: remote.options }),
       ).rejects.toMatchObject({ kind: "NotFound" });
       expect(await leftovers(store.images)).toEqual([]);
+      expect(await store.images.list()).toEqual([]);
     });
 
     test("the wrong password: refused", async () => {
@@ -222,7 +229,6 @@ describe.skipIf(gone !== undefined)(
       const config = { ...JSON.parse(Buffer.from(await content.readSmall(image.id)).toString()) };
       config.rootfs.diff_ids[1] = config.rootfs.diff_ids[0];
       await using lease = await content.lease();
-      const { putImage } = await import("../../../src/image/archive/put-image.ts");
       const { manifest } = await putImage(content, JSON.stringify(config), image.layers, { lease });
       const wrong = `${remote.registry.domain}/team/wrong:1`;
       await images.stores.names.set(wrong, manifest);
@@ -235,5 +241,36 @@ describe.skipIf(gone !== undefined)(
       expect(await leftovers(other.images, "but ingests")).toEqual([]);
       expect(await other.images.list()).toEqual([]);
     });
+
+    // What is read of the blob after that is not unpacked, and must not be missed where its digest is checked.
+    for (const [size, rest] of [
+      ["a small", 200_000],
+      ["a large", 5 << 20],
+    ] as const) {
+      test(`${size} layer that is hostile: it says what is wrong, and keeps the blob`, async () => {
+        await using store = await anImageStore();
+        const { content, names } = store.images.stores;
+        await using lease = await content.lease();
+        const tar = Buffer.concat([archive({ name: "../escape", data: "x" }), randomBytes(rest)]);
+        const { layer, diffID } = await storeLayer(content, Readable.from([tar]), {
+          lease,
+          compress: "gzip",
+          what: "a layer",
+          operation: "test",
+        });
+        const config = { os: "linux", architecture: "amd64", rootfs: { type: "layers", diff_ids: [diffID] } };
+        const { manifest } = await putImage(content, JSON.stringify(config), [layer], { lease });
+        const hostile = `${remote.registry.domain}/team/hostile:1`;
+        await names.set(hostile, manifest);
+        await store.images.push(hostile, { registry: remote.options });
+        await using other = await anImageStore();
+        await expect(other.images.pull(hostile, { registry: remote.options })).rejects.toMatchObject({
+          kind: "InvalidArgument",
+          message: expect.stringContaining("../escape"),
+        });
+        expect(await leftovers(other.images)).toEqual([]);
+        expect(await other.images.stores.content.has(layer.digest)).toBe(true);
+      });
+    }
   },
 );

@@ -1,10 +1,10 @@
 /** What looks at a kernel: an image of this very machine's making, unpacked and run, without any registry. */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect } from "vitest";
+import { run } from "../../../src/index.ts";
 import { specTemplate } from "../../../src/runtime/spec-template.ts";
 import { digestOf } from "../../../src/spec/image/digest.ts";
-import { runCli } from "../../cli/run-cli.ts";
 import { archive, type RawEntry } from "../../support/archive.ts";
 import { asRoot } from "../../support/needs.ts";
 import { anImageStore } from "../pull/fixture.ts";
@@ -55,19 +55,17 @@ describe("an image on this kernel", () => {
 
   beforeAll(async () => {
     store = await anImageStore();
-    mkdirSync(join(directory.path, "state"));
   });
   afterAll(async () => {
     await store[Symbol.asyncDispose]();
     await directory[Symbol.asyncDispose]();
   });
 
-  async function run(image: string, script: string, rootfs: "overlay" | "copy" = "overlay") {
-    const path = join(directory.path, `bundle${bundles++}`);
+  async function runImage(image: string, script: string, rootfs: "overlay" | "copy" = "overlay") {
+    const bundle = join(directory.path, `bundle${bundles++}`);
     const command = ["/bin/sh", "-c", script];
-    await store.images.unpack(image, path, { rootfs, base: specTemplate(), command });
-    const id = `runt-kernel-${process.pid}-${bundles}`;
-    return runCli("runt-oci", ["--root", join(directory.path, "state"), "run", "--bundle", path, id]);
+    await store.images.unpack(image, bundle, { rootfs, base: specTemplate(), command });
+    return await run({ bundle, root: join(directory.path, "state") });
   }
 
   asRoot(
@@ -84,8 +82,8 @@ describe("an image on this kernel", () => {
       await store.images.load(dockerArchive(directory.path, "kernel:two", [baseLayer(), upper]), {});
       const script = "ls / /opaque; stat -c '%a %u' /opaque/own /opaque; grep ' / ' /proc/mounts";
       for (const rootfs of ["overlay", "copy"] as const) {
-        const { stdout, stderr, status } = await run("kernel:two", script, rootfs);
-        expect({ stderr, status }).toEqual({ stderr: "", status: 0 });
+        const { stdout, stderr, status } = await runImage("kernel:two", script, rootfs);
+        expect({ stderr, status }).toEqual({ stderr: "", status: { exited: 0 } });
         expect(stdout).not.toContain("gone");
         expect(stdout).toContain("/opaque:\nown\n4755 1000\n755 7\n");
         expect(stdout.includes(" / overlay ")).toBe(rootfs === "overlay");
@@ -98,7 +96,10 @@ describe("an image on this kernel", () => {
       archive({ name: `layer${i}`, data: "" }, { name: "last", data: `${i}\n` }),
     );
     await store.images.load(dockerArchive(directory.path, "kernel:sixty", [baseLayer(), ...layers]), {});
-    const { stdout, stderr } = await run("kernel:sixty", "cat /last; ls -d /layer* | wc -l; echo x > /last");
+    const { stdout, stderr } = await runImage(
+      "kernel:sixty",
+      "cat /last; ls -d /layer* | wc -l; echo x > /last",
+    );
     expect(stderr).toBe("");
     expect(stdout).toBe("59\n60\n");
   });

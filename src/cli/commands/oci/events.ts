@@ -1,4 +1,5 @@
 import { RuntError } from "../../../errors.ts";
+import { goDurationMs } from "../../../spec/go-duration.ts";
 import { command } from "../../command.ts";
 import { goJson } from "../../output.ts";
 
@@ -28,28 +29,16 @@ export default command({
   },
 });
 
-const unitsMs: Readonly<Record<string, number>> = {
-  ns: 1e-6,
-  us: 1e-3,
-  µs: 1e-3,
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-};
-
 /**
  * A duration as Go writes it ("1m30s", "500ms") in milliseconds.
  * @throws {RuntError} InvalidArgument, also when it is not above zero
  */
 export function durationMs(text: string): number {
   const invalid = (why: string) => new RuntError("InvalidArgument", why, { operation: "events" });
-  if (!/^(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+$/.test(text) && text !== "0") {
+  const total = goDurationMs(text);
+  if (total === undefined) {
     throw invalid(`invalid value ${JSON.stringify(text)} for flag -interval: parse error`);
   }
-  let total = 0;
-  for (const [, count, unit] of text.matchAll(/([\d.]+)(ns|us|µs|ms|s|m|h)/g))
-    total += Number(count) * unitsMs[unit!]!;
   if (total <= 0) throw invalid("duration interval must be greater than 0");
   return Math.max(1, total);
 }
