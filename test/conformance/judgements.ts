@@ -345,6 +345,6 @@ export const judgements: readonly Judgement[] = [
     cases: ["events: --stats"],
     supports: "either",
     section: "none",
-    why: "events is not in the specification. Figures that the kernel does not have are left out by runt and zero with some runc; pressure is told with the controller that it belongs to.",
+    why: "events is not in the specification. Figures that the kernel does not have are left out by runt, and zero with the older runc; pressure came later.",
   },
 ];

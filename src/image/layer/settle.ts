@@ -151,7 +151,6 @@ class Settler {
     const own = this.#tree.stat(target);
     const found = this.#below.find(target);
     const source = found?.stats.isDirectory() ? undefined : found;
-    if (target.startsWith(`${path}/`)) throw notThere(path, target);
     if (source && (own ? !this.#made.has(target) : this.#isHidden(target))) {
       // What the layer has there, a whiteout or a file of its own, came after the link: the one below was meant, which
       // has no name in this layer but those of its links.
@@ -161,7 +160,9 @@ class Settler {
       this.#copies.set(target, copy ?? path);
       return;
     }
-    if (own && (isWhiteoutDevice(own) || own.isDirectory())) throw notThere(path, target);
+    // The last: a link in the place of the directory that its target is in.
+    if ((own && (isWhiteoutDevice(own) || own.isDirectory())) || target.startsWith(`${path}/`))
+      throw notThere(path, target);
     if (!own) {
       if (!source) throw notThere(path, target);
       this.#makeDirectories(splitPath(target).parent);

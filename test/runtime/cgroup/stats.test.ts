@@ -32,10 +32,13 @@ describe("formats of cgroup v2 files", () => {
     ]);
   });
 
-  test("pressure; a line of zeros is left out, as other runtimes do", () => {
+  test("pressure; a line of zeros is there too, as with other runtimes", () => {
     const text =
       "some avg10=1.50 avg60=0.10 avg300=0.00 total=5000\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n";
-    expect(pressure(text)).toEqual({ some: { avg10: 1.5, avg60: 0.1, avg300: 0, total: 5000 } });
+    expect(pressure(text)).toEqual({
+      some: { avg10: 1.5, avg60: 0.1, avg300: 0, total: 5000 },
+      full: { avg10: 0, avg60: 0, avg300: 0, total: 0 },
+    });
     expect(pressure(undefined)).toBeUndefined();
   });
 });

@@ -76,8 +76,7 @@ export function pressure(text: string | undefined): Pressure | undefined {
       if (name === "total") line.total = count(value);
       else if (name === "avg10" || name === "avg60" || name === "avg300") line[name] = Number(value);
     }
-    const isZero = !(line.avg10 || line.avg60 || line.avg300 || line.total);
-    if ((key === "some" || key === "full") && !isZero) result[key] = line;
+    if (key === "some" || key === "full") result[key] = line;
   }
   return result;
 }
