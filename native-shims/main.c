@@ -33,8 +33,10 @@ clean_slate (void)
 static void
 anticipate_network (struct shim *s)
 {
-  /* What stands against it, clone3 will meet again and report. */
-  s->network_made = s->network_made || syscall (SYS_unshare, CLONE_NEWNET) == 0;
+  /* Root of a user namespace may make one, but not go back to one that is not its own. What else stands against it, clone3
+   * will meet again and report. */
+  if (!s->network_made && syscall (SYS_setns, NETWORK_FD, CLONE_NEWNET) == 0)
+    s->network_made = syscall (SYS_unshare, CLONE_NEWNET) == 0;
 }
 
 /* Only init is to be in the new one: what the shim starts later, for itself or for the runtime, is the host's. */
