@@ -41,7 +41,8 @@ export async function createContainer(
   signal?: AbortSignal,
 ): Promise<Created> {
   checkId(id, mode.operation);
-  using shim = new IdleShim();
+  using own = mode.shim ? undefined : new IdleShim();
+  const shim = mode.shim ?? own!;
   const bundle =
     mode.loaded ?? loadBundle(options.bundle, { config: options.config, operation: mode.operation });
   if (makesNetworkAlone(bundle.config)) shim.anticipateNetwork();

@@ -9,6 +9,7 @@ import type { CgroupDriver } from "../cgroup/driver.ts";
 import { driverFor } from "../cgroup/driver.ts";
 import { cgroupFacts } from "../cgroup/facts.ts";
 import type { Waiting } from "../create/conversation.ts";
+import type { IdleShim } from "../create/shim.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { bundleFacts, hostFacts } from "../host/measure.ts";
 import { PlanContext } from "../plan/context.ts";
@@ -32,6 +33,8 @@ export interface CreateMode {
   readonly config?: object | undefined;
   /** The bundle, where it is loaded already. */
   readonly loaded?: Bundle | undefined;
+  /** The shim, where it is started already; stays the caller's to dispose of. */
+  readonly shim?: IdleShim | undefined;
 }
 
 export interface Prepared {

@@ -24,6 +24,7 @@ import { pauseContainer, resumeContainer } from "../container/pause.ts";
 import { afterStart, release } from "../container/start.ts";
 import { findContainer } from "../container/status.ts";
 import { updateContainer } from "../container/update.ts";
+import { IdleShim } from "../create/shim.ts";
 import { defaultRoot } from "./default-root.ts";
 import { ContainerProcess } from "./process.ts";
 import { signalNumber } from "./signal.ts";
@@ -55,6 +56,8 @@ export interface ContainerOptions {
  * @throws {RuntError} with nothing left behind
  */
 export async function createContainer(options: ContainerOptions): Promise<Container> {
+  // Before all else: it is what takes longest, and it is done by another thread.
+  using shim = new IdleShim();
   const id = options.id ?? randomId();
   const context: RuntimeContext = {
     root: options.root ?? defaultRoot(),
@@ -75,6 +78,7 @@ export async function createContainer(options: ContainerOptions): Promise<Contai
         dieWithRuntime: !options.outlive,
         waiting: "events",
         loaded,
+        shim,
         consoleFd: stdio.console,
       },
       options.signal,
