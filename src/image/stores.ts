@@ -1,10 +1,10 @@
 /** The three stores below one root directory, which every operation on images works on. */
-import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { ContentStore } from "./content/store.ts";
 import { ImageNames } from "./names/names.ts";
-import { SnapshotStore } from "./snapshot/store.ts";
+import type { SnapshotStore } from "./snapshot/store.ts";
+import { isPrivileged, openSnapshots } from "./snapshots.ts";
 
 /** Blobs, names and layers of one root. */
 export interface Stores {
@@ -18,15 +18,7 @@ export interface Stores {
 /** Opens the stores below `root`, which are made if need be. */
 export async function openStores(root: string): Promise<Stores> {
   const content = await ContentStore.open(root);
-  const userXattr = !isPrivileged();
-  const snapshots = SnapshotStore.open(join(root, "snapshots"), { userXattr });
-  return { root, content, names: new ImageNames(content), snapshots };
-}
-
-/** Root of the machine, not of a user namespace: only that one may write `trusted.*` attributes. */
-function isPrivileged(): boolean {
-  if (process.geteuid!() !== 0) return false;
-  return /^\s*0\s+0\s+4294967295\s*$/.test(readFileSync("/proc/self/uid_map", "latin1"));
+  return { root, content, names: new ImageNames(content), snapshots: openSnapshots(root) };
 }
 
 /** Where images are kept when nobody says: `/var/lib/runt`, for an ordinary user below his home. */

@@ -35,6 +35,8 @@ export interface EntryCallsOptions {
   readonly mayHave: (entry: TarEntry, attribute: string) => boolean;
   /** What marks an opaque directory; undefined where nothing does. */
   readonly opaqueAttribute: string | undefined;
+  /** Whether a link that waits has this name: what takes its place hides, as it did, what is below. */
+  readonly isLink: (path: string) => boolean;
 }
 
 export class EntryCalls implements Disposable {
@@ -228,8 +230,8 @@ export class EntryCalls implements Disposable {
       .value(24);
     this.#call("chown", SYS.fchown).register(self).value(entry.uid).value(entry.gid);
     this.#xattrs(entry, self);
-    const { opaqueAttribute } = this.#options;
-    if (opaque && opaqueAttribute !== undefined)
+    const { opaqueAttribute, isLink } = this.#options;
+    if ((opaque || isLink(resolved)) && opaqueAttribute !== undefined)
       this.#xattr("opaque", self, opaqueAttribute, Buffer.from("y"));
     this.#call("chmod", SYS.fchmod).register(self).value(entry.mode);
   }

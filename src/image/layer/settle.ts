@@ -148,6 +148,8 @@ class Settler {
 
   /** Makes a hard link whose target was not there when its turn came. */
   link({ path, target }: DeferredLink): void {
+    // By way of another link to the same file: it has this name already.
+    if (path === target) return;
     const own = this.#tree.stat(target);
     const found = this.#below.find(target);
     const source = found?.stats.isDirectory() ? undefined : found;

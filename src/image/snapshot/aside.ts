@@ -1,10 +1,10 @@
 /** Taking a directory away: out of sight at once by rename(2), then file by file, so that nothing half deleted is ever seen. */
-import { randomBytes } from "node:crypto";
 import { chmodSync, lstatSync, readdirSync, renameSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { RuntError } from "../../errors.ts";
 import { readMountInfo } from "../../linux/mountinfo.ts";
+import { randomHex } from "../../linux/random.ts";
 import { hasCode } from "../../linux/system-error.ts";
 
 /**
@@ -12,7 +12,7 @@ import { hasCode } from "../../linux/system-error.ts";
  * @returns where it is now; undefined if it was not there
  */
 export function moveAside(path: string, aside: string): string | undefined {
-  const target = join(aside, randomBytes(8).toString("hex"));
+  const target = join(aside, randomHex(8));
   try {
     renameSync(path, target);
     return target;

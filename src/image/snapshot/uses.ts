@@ -15,8 +15,10 @@ export interface LayerUse {
   readonly chainID: ChainID;
 }
 
+/** A name can have 255 bytes. Of most directories it is the path itself, for which node:crypto need not be loaded. */
 function fileOf(uses: string, path: string): string {
-  return join(uses, createHash("sha256").update(path).digest("hex"));
+  const name = Buffer.from(path).toString("base64url");
+  return join(uses, name.length <= 200 ? name : createHash("sha256").update(path).digest("hex"));
 }
 
 /** Notes that the directory `path`, which is there, needs a layer; a former note of it is replaced. */

@@ -6,7 +6,7 @@ import { flock } from "../../linux/flock.ts";
 import { poll, pollSync } from "../../linux/process.ts";
 import { errnoText, hasCode, SystemError } from "../../linux/system-error.ts";
 import type { RuntimeContext } from "../api.ts";
-import { oneLine } from "../create/failure.ts";
+import { oneLine } from "../hooks/output.ts";
 import { decodeMessage, type Message, recordSize } from "../wire/messages.ts";
 import { readConfigOf } from "./config-store.ts";
 import { killContainer } from "./kill.ts";
@@ -62,16 +62,30 @@ export async function release(found: Found, wait: Waiter): Promise<void> {
     throw error;
   }
   try {
-    writeSync(fifo, Uint8Array.of(1));
+    begin(id, fifo);
     // An error on our end: the other end is closed, by execve or by death.
     await wait(fifo);
     removeFile(path);
     const answer = readBack(fifo);
-    if (answer === "unread") throw wrongState("start", id, "container init ended before it was started");
+    if (answer === "unread") throw endedBefore(id);
     if (answer) throw startFailure(id, answer);
   } finally {
     closeSync(fifo);
   }
+}
+
+/** The byte that init waits for. */
+function begin(id: string, fifo: number): void {
+  try {
+    writeSync(fifo, Uint8Array.of(1));
+  } catch (error) {
+    if (hasCode(error, "EPIPE")) throw endedBefore(id);
+    throw error;
+  }
+}
+
+function endedBefore(id: string): RuntError {
+  return wrongState("start", id, "container init ended before it was started");
 }
 
 function removeFile(path: string): void {

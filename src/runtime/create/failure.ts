@@ -1,6 +1,7 @@
 /** From a record of the shim to an error that says which part of config.json failed, in the words callers match. */
 import { type ErrorKind, RuntError } from "../../errors.ts";
 import { errnoText, SystemError } from "../../linux/system-error.ts";
+import { oneLine } from "../hooks/output.ts";
 import type { Message } from "../wire/messages.ts";
 import type { Op } from "../wire/ops.ts";
 
@@ -84,8 +85,3 @@ function describeLookup(message: Message, reason: string, ops: readonly Op[]): s
 }
 
 const EACCES = 13;
-
-/** What a hook printed, as part of a message. */
-export function oneLine(text: string): string {
-  return text.trim().replaceAll(/\s*\n\s*/g, "; ");
-}

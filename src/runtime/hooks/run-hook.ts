@@ -4,11 +4,12 @@ import { RuntError } from "../../errors.ts";
 import { keepFdsFromChildren } from "../../linux/process.ts";
 import { errnoText } from "../../linux/system-error.ts";
 import type { Hook, HookName } from "../../spec/runtime/hooks.ts";
+import { oneLine } from "./output.ts";
 
 /** Timers have no room for more; a hook that takes 24 days has no limit to speak of. */
 const longestMs = 2 ** 31 - 1;
 
-/** How much of a failing hook's output goes into the message. */
+/** How much of a hook's output is kept for the message. */
 const outputLimit = 4096;
 
 /**
@@ -58,13 +59,7 @@ export function runHook(name: HookName, index: number, hook: Hook, state: object
       const finish = (): void => {
         child.stdout.destroy();
         child.stderr.destroy();
-        const tail =
-          output.trim() === ""
-            ? ""
-            : `: ${output
-                .slice(0, outputLimit)
-                .trim()
-                .replaceAll(/\s*\n\s*/g, "; ")}`;
+        const tail = output.trim() === "" ? "" : `: ${oneLine(output)}`;
         if (timedOut) reject(fail(`${hook.path}: timed out after ${hook.timeout} s${tail}`));
         else if (code !== 0)
           reject(fail(`${hook.path}: ${signal ? `killed by ${signal}` : `exit status ${code}`}${tail}`));

@@ -140,7 +140,8 @@ function something(random: Random, model: Model, top: string): RawEntry | undefi
       const target = random.of(files);
       // umoci sets the attributes of a link's header on the file; GNU tar, and this, do not. They are the same ones here.
       const { data: _, ...rest } = model.attributes.get(target)!;
-      if (target.startsWith(`${name}/`)) return undefined;
+      // A link in the place of a directory hides what other links of its layer may be to.
+      if (now === "directory") return undefined;
       model.set(name, "file");
       model.attributes.set(name, model.attributes.get(target)!);
       return named({ ...rest, name, type: "1", linkname: target });
@@ -165,7 +166,8 @@ function whiteout(random: Random, model: Model, top: string, own: Set<string>): 
   const touched = (path: string) => [...own].some((mine) => mine === path || mine.startsWith(`${path}/`));
   if (random.chance(30)) {
     const directories = [...model.kinds]
-      .filter(([path, kind]) => kind === "directory" && path !== top)
+      // What a layer has hidden after it has put something there is for the specification to say, and it does not.
+      .filter(([path, kind]) => kind === "directory" && path !== top && !touched(path))
       .map(([path]) => path);
     if (directories.length === 0) return undefined;
     const directory = random.of(directories);
