@@ -2,7 +2,7 @@
  * `npm run bench`: how far runt is from what the kernel alone takes, and from runc and crun.
  *
  * ```
- * node bench/run.ts [--rounds N] [--out FILE] [--only library,start,run,memory,parallel,monitor]
+ * node bench/run.ts [--rounds N] [--out FILE] [--only library,engine,start,run,memory,parallel,monitor,shell,network,many]
  * ```
  * Needs root and a C compiler; for everything but the library, what `npm run build` makes.
  */
@@ -12,10 +12,14 @@ import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { type BenchBundle, helloConfig, makeBundle } from "./bundle.ts";
 import { command, findProgram, refusal } from "./commands.ts";
+import { engineCost } from "./engine.ts";
 import { floor } from "./floor.ts";
 import { inParallel, library, type Phases, StateRoot, summarizePhases } from "./library.ts";
+import { manyContainers } from "./many.ts";
 import { memory } from "./memory.ts";
 import { monitors } from "./monitor.ts";
+import { networkCostApart } from "./network.ts";
+import { shell } from "./shell.ts";
 import { interleave, type Subject, summarize } from "./statistics.ts";
 import { printLines, printTable, type Row, row } from "./table.ts";
 
@@ -27,17 +31,21 @@ const { values } = parseArgs({
   options: {
     rounds: { type: "string", default: "400" },
     out: { type: "string", default: join(root, "bench/results/latest.json") },
-    only: { type: "string", default: "library,start,run,memory,parallel,monitor" },
+    only: { type: "string", default: "library,engine,start,run,memory,parallel,monitor,shell,network,many" },
   },
 });
 const rounds = Number(values.rounds);
 const parts: Record<string, (bundle: BenchBundle, directory: string) => Promise<unknown>> = {
   library: measureLibrary,
+  engine: measureEngine,
   start: measureStart,
   run: measureRun,
   memory: measureMemory,
   parallel: measureParallel,
   monitor: measureMonitor,
+  shell: measureShell,
+  network: measureNetwork,
+  many: measureMany,
 };
 
 if (process.geteuid!() !== 0) throw new Error("bench/run.ts: needs root, to make namespaces and cgroups");
@@ -80,6 +88,23 @@ async function measureLibrary(bundle: BenchBundle, directory: string): Promise<u
   const text = Object.entries(parts).map(([name, ms]) => `${name} ${ms.toFixed(2)}`);
   console.log(`${"  of the library, p50 ms".padEnd(34)}${text.join(", ")}`);
   return { rows, phases: parts };
+}
+
+/** A container of an image through the library, against the OCI runtime's own. */
+async function measureEngine(bundle: BenchBundle): Promise<unknown> {
+  const result = await engineCost(bundle, Math.ceil(rounds / 4));
+  const { oci, sameConfig, engine, unconfined } = result;
+  printTable("A container of an image, from the library", [
+    row("OCI runtime, bundles/hello", oci, sameConfig),
+    row("OCI runtime, the engine's config", sameConfig, sameConfig),
+    row("engine", engine, sameConfig, 2),
+    row("engine, without a seccomp filter", unconfined, sameConfig),
+  ]);
+  printLines("", {
+    "engine against bundles/hello": (engine.p50 / oci.p50).toFixed(2),
+    "a program's first container": `${result.firstMs.toFixed(0)} ms, the engine's opening with it`,
+  });
+  return result;
 }
 
 /** How long the command takes to say its version, against Node that does nothing. */
@@ -157,6 +182,27 @@ async function measureMonitor(bundle: BenchBundle, directory: string): Promise<u
     "started by a program each": kb(result.alonePss),
     "output, with log and client": `${result.outputMbPerSecond.toFixed(0)} MB/s, ${result.cpuMsPerMb.toFixed(1)} ms of CPU for a MB`,
     "create, start, exit record": `${result.runMs.toFixed(2)} ms`,
+  });
+  return result;
+}
+
+/** `runt run` against podman and containerd. */
+async function measureShell(): Promise<unknown> {
+  return isBuilt() ? await shell(Math.ceil(rounds / 10)) : null;
+}
+
+/** What a bridge and a published port add to a container of the library. */
+async function measureNetwork(bundle: BenchBundle): Promise<unknown> {
+  return networkCostApart(bundle.path, Math.ceil(rounds / 4));
+}
+
+/** A hundred containers that do nothing, and lists of many. */
+async function measureMany(bundle: BenchBundle, directory: string): Promise<unknown> {
+  if (!isBuilt()) return null;
+  const result = await manyContainers(bundle, join(directory, "many"), Math.ceil(rounds / 10));
+  const mb = result.monitorsKb / 1024;
+  printLines("A hundred idle containers", {
+    "their monitors together, PSS": `${mb.toFixed(1)} MB  ${mb <= 20 ? "within" : "ABOVE"} 20 MB`,
   });
   return result;
 }

@@ -74,7 +74,7 @@ main (int argc, char **argv)
   snprintf (node, sizeof node, "%s/../dist/native/node", self);
   snprintf (program, sizeof program, "%s/../dist/cli/%s.cjs", self, slash + 1);
 
-  char **arguments = malloc ((size_t) (argc + 2 + MAX_FLAGS) * sizeof *arguments);
+  char **arguments = malloc ((size_t) (argc + 3 + MAX_FLAGS) * sizeof *arguments);
   if (!arguments)
     return fail ("malloc", "arguments");
   int n = 0;
@@ -82,6 +82,8 @@ main (int argc, char **argv)
   n = append (arguments, n, every_program);
   if (strcmp (slash + 1, "runt-oci") == 0)
     n = append (arguments, n, runt_oci);
+  /* Node takes an --env-file for its own wherever it stands, unless "--" comes before. */
+  arguments[n++] = (char *) "--";
   arguments[n++] = program;
   for (int i = 1; i < argc; i++)
     arguments[n++] = argv[i];

@@ -9,6 +9,7 @@ export type ErrorKind =
   | "PermissionDenied"
   | "Unimplemented"
   | "Unavailable"
+  | "DeadlineExceeded"
   | "Internal";
 
 /** Where it happened. `syscall`, `path`, `dest` and `code` are named as in Node's own system errors. */
@@ -65,6 +66,7 @@ export const errorCodes: Record<
   PermissionDenied: { exit: 1, grpc: 7, http: 403 },
   Unimplemented: { exit: 1, grpc: 12, http: 501 },
   Unavailable: { exit: 1, grpc: 14, http: 503 },
+  DeadlineExceeded: { exit: 1, grpc: 4, http: 504 },
   Internal: { exit: 1, grpc: 13, http: 500 },
 };
 

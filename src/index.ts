@@ -1,5 +1,14 @@
 /**
- * runt as a library: containers made from a Node program, without a daemon and without another Node.
+ * runt as a library: containers made from a Node program, without a daemon and without another Node. `Runt` is the engine:
+ * images, containers of them, networks, volumes.
+ *
+ * ```ts
+ * import { Runt } from "runt";
+ *
+ * await using runt = await Runt.open();
+ * const { stdout } = await runt.run("alpine", { command: ["uname", "-a"], network: "none" });
+ * ```
+ * Below that is the OCI runtime, which knows bundles only:
  *
  * ```ts
  * import { createContainer } from "runt";
@@ -9,6 +18,7 @@
  * console.log(await container.wait());
  * ```
  */
+export * from "./engine/library/index.ts";
 export { type ErrorKind, type ErrorSite, RuntError } from "./errors.ts";
 export { SystemError } from "./linux/system-error.ts";
 export type {

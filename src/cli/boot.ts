@@ -29,4 +29,10 @@ function bytecode(): Buffer | undefined {
   return existsSync(path) ? readFileSync(path) : undefined;
 }
 
-script.runInThisContext()(require, `file://${filename}`);
+/** Dependencies, which few commands need. */
+function rest(): unknown {
+  const path = `${filename}.rest`;
+  return new Script(readFileSync(path, "latin1"), { filename: path }).runInThisContext();
+}
+
+script.runInThisContext()(require, `file://${filename}`, rest);

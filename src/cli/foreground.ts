@@ -2,7 +2,7 @@
  * A container in the foreground: its streams are ours, our signals are its, and a terminal passes on every key but those
  * that detach. For `run`, `attach` and `start --attach`.
  */
-import { isatty, type ReadStream } from "node:tty";
+import type { ReadStream } from "node:tty";
 import type { Engine } from "../engine/engine.ts";
 import { MonitorClient } from "../engine/monitor/client.ts";
 import { DetachKeys, parseDetachKeys } from "../engine/monitor/detach-keys.ts";
@@ -22,7 +22,7 @@ export function detachKeysOf(text: string): Buffer {
 
 /** Two terminals in a row need one on our side. @throws {RuntError} FailedPrecondition */
 export function checkTerminal(tty: boolean, stdin: boolean): void {
-  if (!tty || !stdin || isatty(0)) return;
+  if (!tty || !stdin || isTerminal(0)) return;
   throw new RuntError("FailedPrecondition", "the input device is not a TTY", {
     operation: "attach",
     hint: "leave out --tty or --interactive",
@@ -31,9 +31,14 @@ export function checkTerminal(tty: boolean, stdin: boolean): void {
 
 /** Of the terminal that we write to; undefined where there is none. */
 export function terminalSize(): { readonly width: number; readonly height: number } | undefined {
-  if (!isatty(1)) return undefined;
+  if (!isTerminal(1)) return undefined;
   const [width, height] = process.stdout.getWindowSize();
   return width > 0 && height > 0 ? { width, height } : undefined;
+}
+
+/** Without node:tty where nobody asks. */
+function isTerminal(fd: number): boolean {
+  return process.getBuiltinModule("node:tty").isatty(fd);
 }
 
 /** An attachment, or a process of `exec`. */
@@ -123,7 +128,7 @@ function passInput(to: NodeJS.WritableStream, keys: Buffer): Promise<"detached">
 /** Raw, if we type; its changes of size are passed on. */
 function ownTerminal(types: boolean, resize: Foreground["resize"]): Disposable {
   const input = process.stdin as ReadStream;
-  const isRaw = types && isatty(0);
+  const isRaw = types && isTerminal(0);
   if (isRaw) {
     input.setRawMode(true);
     // Node leaves that on, and the container's terminal has done it already.

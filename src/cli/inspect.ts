@@ -3,7 +3,7 @@ import type { Engine } from "../engine/engine.ts";
 import { messageOf, RuntError } from "../errors.ts";
 import type { Context } from "./command.ts";
 import { openEngine } from "./engine.ts";
-import { goJson, writeAll } from "./output.ts";
+import { json, writeAll } from "./output.ts";
 import { template } from "./template.ts";
 
 export type InspectedType = "container" | "image" | "volume" | "network";
@@ -35,7 +35,7 @@ export async function inspect(
       failures.push(error);
     }
   }
-  if (!print) context.print(`${goJson(found, format === "json" ? "" : "    ")}\n`);
+  if (!print) context.print(`${json(found, format === "json" ? "" : "    ")}\n`);
   for (const error of failures) writeAll(2, `error: ${messageOf(error)}\n`);
   return failures.length > 0 ? 1 : 0;
 }

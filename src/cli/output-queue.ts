@@ -3,7 +3,7 @@
  * without that a reader who takes his time keeps us from signals and input.
  */
 import { write } from "node:fs";
-import { Writable } from "node:stream";
+import type { Writable } from "node:stream";
 
 interface Piece {
   readonly fd: number;
@@ -20,6 +20,7 @@ export class OutputQueue {
 
   /** A stream to `fd`, which stays open at its end. */
   stream(fd: number): Writable {
+    const { Writable } = process.getBuiltinModule("node:stream");
     return new Writable({
       write: (bytes: Buffer, _encoding, done) => {
         this.#pieces.push({ fd, bytes, done });

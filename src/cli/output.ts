@@ -28,7 +28,12 @@ const htmlEscapes: Readonly<Record<string, string>> = {
 
 /** JSON, with the characters escaped that Go's encoding/json escapes. */
 export function goJson(value: unknown, indent = ""): string {
-  return JSON.stringify(value, wholeNumbers, indent).replaceAll(/[<>&\u2028\u2029]/g, (c) => htmlEscapes[c]!);
+  return json(value, indent).replaceAll(/[<>&\u2028\u2029]/g, (c) => htmlEscapes[c]!);
+}
+
+/** JSON as docker and podman print it: their encoder is told to leave "&" and its like as they are. */
+export function json(value: unknown, indent = ""): string {
+  return JSON.stringify(value, wholeNumbers, indent);
 }
 
 /** JSON.rawJSON of ES2025, which TypeScript's library does not list yet. */

@@ -1,5 +1,5 @@
 /** Lists of things as docker prints them: a table, JSON a line each, or a template of the caller's. */
-import { goJson, table } from "./output.ts";
+import { json, table } from "./output.ts";
 import { template } from "./template.ts";
 
 /** How one kind of thing is listed. */
@@ -22,7 +22,7 @@ const leastWidth = 10;
  * @throws {RuntError} InvalidArgument for a template that is none
  */
 export function formatRows(rows: readonly Row[], { headings, columns }: Listing, format = "table"): string {
-  if (format === "json") return rows.map((row) => `${goJson(row)}\n`).join("");
+  if (format === "json") return rows.map((row) => `${json(row)}\n`).join("");
   if (format === "table") {
     const head = columns.map((field) => headings[field]!);
     return table([head, ...rows.map((row) => columns.map((field) => row[field] ?? ""))], leastWidth);

@@ -61,23 +61,27 @@ export async function runContainer(
       stderr: streams.stderr && !request.tty,
       whenSlow: "wait",
     } as const;
+    const { stdout, stderr } = attach;
+    const onlyOutput = !attach.stdin && !request.tty;
     using started = await startOrRemove(engine, request, id, {
-      ...(foreground && { attach, attend: true }),
+      ...(foreground && { ...(onlyOutput ? { output: { stdout, stderr } } : { attach }), attend: true }),
       waiting: "blocking",
       signal: signals.abort,
     });
     if (options.pidfile) writeFileSync(options.pidfile, String(started.record.run.init?.pid ?? 0));
-    if (!foreground || !started.attachment) {
+    if (!foreground || !(started.attachment ?? started.output)) {
       context.print(`${id}\n`);
       return 0;
     }
     if (request.tty || !options.sigProxy) signals[Symbol.dispose]();
     else signals.forward((signal) => void engine.kill(id, signal).catch(() => {}));
-    const how = await foreground.bridge(started.attachment, {
-      tty: request.tty,
-      detachKeys,
-      resize: (rows, columns) => foreground.resizeContainer(engine, id, rows, columns),
-    });
+    const how = started.output
+      ? await (await import("./output-only.ts")).passOutput(started.output)
+      : await foreground.bridge(started.attachment!, {
+          tty: request.tty,
+          detachKeys,
+          resize: (rows, columns) => foreground.resizeContainer(engine, id, rows, columns),
+        });
     return how === "ended" ? await started.finish() : foreground.statusWithoutEnd[how];
   });
 }

@@ -4,7 +4,7 @@
  * @see Go text/template; docker formatting
  */
 import { RuntError } from "../errors.ts";
-import { goJson } from "./output.ts";
+import { json } from "./output.ts";
 
 /** One piece of a template, ready to be printed. */
 type Part = (scope: Scope) => string;
@@ -247,7 +247,7 @@ const text = (value: unknown) => (value === undefined || value === null ? "" : s
 const list = (value: unknown) => (Array.isArray(value) ? value.map(text) : []);
 
 const functions = {
-  json: (value: unknown) => goJson(value ?? null),
+  json: (value: unknown) => json(value ?? null),
   upper: (value: unknown) => text(value).toUpperCase(),
   lower: (value: unknown) => text(value).toLowerCase(),
   title: (value: unknown) => text(value).replaceAll(/\b[a-z]/g, (c) => c.toUpperCase()),

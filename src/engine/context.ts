@@ -1,5 +1,6 @@
 /** What every verb of the engine works with. */
 import { readFileSync } from "node:fs";
+import type { SnapshotStore } from "../image/snapshot/store.ts";
 import type { ImageStore } from "../image/store.ts";
 import type { RuntimeContext } from "../runtime/api.ts";
 import type { HostCommand } from "../runtime/plan/monitor.ts";
@@ -15,6 +16,8 @@ export interface EngineContext {
   readonly log: RuntimeContext["log"];
   /** The images, opened when first asked for. */
   images(): Promise<ImageStore>;
+  /** The layers of the same root: without what else belongs to images. */
+  snapshots(): Promise<SnapshotStore>;
   network(): Promise<NetworkDriver>;
   /** What a monitor becomes once its container has ended; undefined: nothing, and the next command does it. */
   afterExit(id: string): HostCommand | undefined;

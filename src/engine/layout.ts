@@ -5,7 +5,8 @@
  * <root>/engine.db              containers, volumes, events; see store/schema.ts
  * <root>/containers/<id>/       the monitor's records, log, hosts, hostname, resolv.conf; upper/, work/, init/
  * <root>/volumes/<name>/_data   a named volume's files
- * <root>/networks/              see network/
+ * <root>/networks/              definitions of networks; see network/
+ * <root>/network/               who has what on them
  * <root>/rootfs/                empty: what the root file system is mounted over, in the container's own namespace
  * <runRoot>/<id>/               what the OCI runtime keeps of a container that exists in the kernel
  * ```
@@ -35,6 +36,11 @@ export class EngineLayout {
 
   get volumes(): string {
     return join(this.root, "volumes");
+  }
+
+  /** Leases, claims and records of networks. */
+  get network(): string {
+    return join(this.root, "network");
   }
 
   get rootfs(): string {

@@ -1,5 +1,6 @@
 /** Networks by mode: the host's, none, another container's; bridges and what else network/ knows. */
 import { join } from "node:path";
+import { RuntError } from "../errors.ts";
 import { findRunning } from "./container/find.ts";
 import type { EngineContext } from "./context.ts";
 import type { NetworkContext, NetworkRequest, NetworkSetup, PortMapping } from "./network/index.ts";
@@ -18,7 +19,7 @@ import type { NetworkAttachment, PortRequest } from "./request.ts";
 export async function networkContextOf({ layout, log }: EngineContext): Promise<NetworkContext> {
   const { networkContext } = await import("./network/index.ts");
   return networkContext({
-    root: join(layout.root, "network"),
+    root: layout.network,
     definitions: join(layout.root, "networks"),
     log: (message) => log("warning", message),
   });
@@ -38,7 +39,8 @@ export function openNetworkDriver(context: EngineContext): NetworkDriver {
       const { setupNetwork, defaultNetworkName } = await import("./network/index.ts");
       const { networks: wanted, dns } = container.request.network;
       const asked = wanted.length > 0 ? wanted : [{ ...anyAddress, network: defaultNetworkName }];
-      const setup = await setupNetwork(await networksOf(), {
+      const networks = await networksOf();
+      const request = {
         id: container.id,
         name: container.name,
         namespace: namespaceOf(init),
@@ -46,20 +48,25 @@ export function openNetworkDriver(context: EngineContext): NetworkDriver {
         ports: portsOf(container),
         nameservers: dns,
         signal,
-      });
-      return stateOf(container, plan, setup);
+      };
+      try {
+        return stateOf(container, plan, await setupNetwork(networks, request));
+      } catch (error) {
+        if (!(await mayBeFree(context, networks, container.id, error))) throw error;
+        return stateOf(container, plan, await setupNetwork(networks, request));
+      }
     },
     async connect(container, init, attachment) {
       const { connectNetwork } = await import("./network/index.ts");
       const networks = await networksOf();
       await connectNetwork(networks, container.id, namespaceOf(init), requestOf(attachment));
-      return await stateNow(networks, container, init);
+      return await stateNow(networks, container);
     },
     async disconnect(container, init, network) {
       const { disconnectNetwork } = await import("./network/index.ts");
       const networks = await networksOf();
       await disconnectNetwork(networks, container.id, network, { namespace: namespaceOf(init) });
-      return await stateNow(networks, container, init);
+      return await stateNow(networks, container);
     },
     async teardown(container) {
       if (container.request.network.mode !== "bridge") return;
@@ -90,19 +97,28 @@ function requestOf({ network, aliases, ipv4, ipv6, mac }: NetworkAttachment): Ne
   return { network, aliases, ipv4, ipv6, macAddress: mac };
 }
 
-/** For a namespace that is set up, a setup changes nothing, and says what there is. */
-async function stateNow(
-  networks: NetworkContext,
-  container: ContainerRecord,
-  init: number,
-): Promise<NetworkState> {
-  const { setupNetwork } = await import("./network/index.ts");
-  const setup = await setupNetwork(networks, {
-    id: container.id,
-    namespace: namespaceOf(init),
-    networks: [],
-  });
-  return stateOf(container, { namespace: "new", filesOf: undefined }, setup);
+async function stateNow(networks: NetworkContext, container: ContainerRecord): Promise<NetworkState> {
+  const { networkSetupOf } = await import("./network/index.ts");
+  const plan: NetworkPlan = { namespace: "new", filesOf: undefined };
+  const setup = networkSetupOf(networks, container.id);
+  return setup ? stateOf(container, plan, setup) : plainState(plan);
+}
+
+/** Whether what somebody else had is free now: he has died, and nobody saw it. */
+async function mayBeFree(
+  context: EngineContext,
+  { root }: NetworkContext,
+  id: string,
+  error: unknown,
+): Promise<boolean> {
+  if (!(error instanceof RuntError) || (error.kind !== "AlreadyExists" && error.kind !== "Unavailable"))
+    return false;
+  const { recordedIds } = await import("./network/index.ts");
+  const { settleDead } = await import("./reconcile.ts");
+  return await settleDead(
+    context,
+    recordedIds(root).filter((other) => other !== id),
+  );
 }
 
 function planOf(context: EngineContext, { request }: ContainerRecord): NetworkPlan {

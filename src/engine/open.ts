@@ -1,6 +1,7 @@
 /** Opens what the verbs work with: cheap, because most commands need little of it. */
 import { chmodSync, existsSync, mkdirSync } from "node:fs";
-import { ImageStore } from "../image/store.ts";
+import type { SnapshotStore } from "../image/snapshot/store.ts";
+import type { ImageStore } from "../image/store.ts";
 import type { CgroupManager, RuntimeContext } from "../runtime/api.ts";
 import type { HostCommand } from "../runtime/plan/monitor.ts";
 import type { EngineContext } from "./context.ts";
@@ -29,6 +30,7 @@ export function openContext(options: EngineOptions): EngineContext {
   makeDirectories(layout);
   const log = options.log ?? (() => {});
   let images: Promise<ImageStore> | undefined;
+  let snapshots: Promise<SnapshotStore> | undefined;
   let network: Promise<NetworkDriver> | undefined;
   const { afterExit } = options;
   const context: EngineContext = {
@@ -42,8 +44,12 @@ export function openContext(options: EngineOptions): EngineContext {
       log,
     },
     images: () => {
-      images ??= ImageStore.open(layout.root);
+      images ??= openImages(layout.root);
       return images;
+    },
+    snapshots: () => {
+      snapshots ??= openSnapshots(layout.root);
+      return snapshots;
     },
     network: () => {
       network ??= openNetwork(context, options);
@@ -58,6 +64,14 @@ export function openContext(options: EngineOptions): EngineContext {
     execCommand: (id, words) => execInCommand(layout, id, words),
   };
   return context;
+}
+
+async function openImages(root: string): Promise<ImageStore> {
+  return (await import("../image/store.ts")).ImageStore.open(root);
+}
+
+async function openSnapshots(root: string): Promise<SnapshotStore> {
+  return (await import("../image/snapshots.ts")).openSnapshots(root);
 }
 
 async function openNetwork(context: EngineContext, options: EngineOptions): Promise<NetworkDriver> {

@@ -8,7 +8,10 @@ import type { EngineLayout } from "./layout.ts";
 /** `bin/runt` of this installation; beside the sources, what runs them, where nothing is built. */
 function runt(name: "runt" | "runt-oci"): string[] {
   const program = fileURLToPath(new URL(`../../bin/${name}`, import.meta.url));
-  if (existsSync(program)) return [program];
+  // A package has no symbolic links: installed from one, the Node that runs us runs it too.
+  if (existsSync(program) && existsSync(nativePath("node"))) return [program];
+  const bundle = fileURLToPath(new URL(`../../dist/cli/${name}.cjs`, import.meta.url));
+  if (existsSync(bundle)) return [process.execPath, bundle];
   return [process.execPath, fileURLToPath(new URL(`../cli/${name}.ts`, import.meta.url))];
 }
 

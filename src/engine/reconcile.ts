@@ -8,11 +8,12 @@ import { RuntError } from "../errors.ts";
 import { flock } from "../linux/flock.ts";
 import { isAlive } from "../linux/process.ts";
 import { hasCode } from "../linux/system-error.ts";
-import { lockContainer } from "./container/lock.ts";
+import { lockContainer, tryLockContainer } from "./container/lock.ts";
 import { type Observed, observe } from "./container/observe.ts";
 import { finishRemoval } from "./container/removal.ts";
 import type { EngineContext } from "./context.ts";
 import { ociRuntime } from "./oci/oci.ts";
+import type { ContainerRecord } from "./record.ts";
 import { settle } from "./settle.ts";
 import type { ListedRecord } from "./store/containers.ts";
 
@@ -56,12 +57,17 @@ export async function reconcileAll(context: EngineContext): Promise<void> {
   await driver.reconcile((id) => context.store.containers.get(id) !== undefined);
 }
 
-/** IDs of what the OCI runtime knows. */
+/** IDs of what the OCI runtime knows, and of what has something of a network. */
 function presentIn({ layout }: EngineContext): ReadonlySet<string> {
+  const networked = namesIn(join(layout.network, "containers")).map((name) => name.replace(/\.json$/, ""));
+  return new Set([...namesIn(layout.runRoot), ...networked]);
+}
+
+function namesIn(directory: string): string[] {
   try {
-    return new Set(readdirSync(layout.runRoot));
+    return readdirSync(directory);
   } catch (error) {
-    if (hasCode(error, "ENOENT")) return new Set();
+    if (hasCode(error, "ENOENT")) return [];
     throw error;
   }
 }
@@ -105,13 +111,34 @@ async function settleOther(context: EngineContext, id: string): Promise<void> {
   await settle(context, lock.record, "another");
 }
 
-/** A start that was stopped halfway, or a container whose cgroup and state nobody took away. */
+/** A start that was stopped halfway, or a container whose cgroup, state and network nobody took away. */
 async function clearOther(context: EngineContext, id: string): Promise<void> {
   using lock = await lockContainer(context, id, "reconcile");
   const { status } = lock.record;
   // Somebody may just have been starting it: now that we have the lock he has not.
-  if (status !== "created" && status !== "exited") return;
-  if (!existsSync(join(context.layout.runRoot, id))) return;
-  await (await ociRuntime(context, lock.record)).delete();
-  await (await context.network()).teardown(lock.record);
+  if (status === "created" || status === "exited") await clear(context, lock.record);
+}
+
+async function clear(context: EngineContext, record: ContainerRecord): Promise<void> {
+  if (existsSync(join(context.layout.runRoot, record.id))) await (await ociRuntime(context, record)).delete();
+  await (await context.network()).teardown(record);
+}
+
+/**
+ * Puts those right that nobody is busy with, for who has a container's lock already.
+ * @returns whether one of them was not what it seemed to be
+ */
+export async function settleDead(context: EngineContext, ids: readonly string[]): Promise<boolean> {
+  let found = false;
+  for (const id of ids) {
+    using lock = tryLockContainer(context, id);
+    if (!lock) continue;
+    const { status } = lock.record;
+    if (status === "running" || status === "paused") {
+      const settled = await settle(context, lock.record, "another");
+      if (settled.status === status) continue;
+    } else await clear(context, lock.record);
+    found = true;
+  }
+  return found;
 }

@@ -31,8 +31,8 @@ const NLA_TYPE_MASK = 0x3fff;
 
 const headerSize = 16;
 const attributeHeaderSize = 4;
-/** More than the kernel puts into one datagram of a dump. */
-const receiveSize = 65536;
+/** More than the kernel puts into one datagram of a dump. One for all sockets: a request has its whole answer at once. */
+const receiveBuffer = Buffer.allocUnsafeSlow(65536);
 
 /** One attribute to send: its type, and its value in the kernel's byte order. */
 export type Attribute = readonly [type: number, value: Uint8Array];
@@ -150,9 +150,8 @@ export class NetlinkSocket implements Disposable {
     const sequence = ++this.#sequence;
     writeSync(this.#fd.n, encodeRequest(request, isDump, sequence));
     const answer: NetlinkMessage[] = [];
-    const buffer = Buffer.alloc(receiveSize);
     for (;;) {
-      const datagram = buffer.subarray(0, readSync(this.#fd.n, buffer));
+      const datagram = receiveBuffer.subarray(0, readSync(this.#fd.n, receiveBuffer));
       for (const { type, flags, sequence: of, body } of messages(datagram)) {
         if (of !== sequence) continue;
         if (type === NLMSG_DONE) {

@@ -73,6 +73,7 @@ export function reapIfEnded(pid: number): boolean {
 
 export const POLLIN = 0x1;
 export const POLLERR = 0x8;
+export const POLLOUT = 0x4;
 export const POLLHUP = 0x10;
 
 /** poll(2) of one fd, blocking this thread. @returns revents; 0 after `timeoutMs` (−1: never) */

@@ -109,6 +109,7 @@ export interface Route {
   readonly priority?: number | undefined;
 }
 
+/** What a link is made with, but for what can be set only later. */
 export function attributesOf({ mtu, address, master }: LinkSettings): Attribute[] {
   const attributes: Attribute[] = [];
   if (mtu !== undefined) attributes.push([IFLA_MTU, u32(mtu)]);
@@ -117,7 +118,7 @@ export function attributesOf({ mtu, address, master }: LinkSettings): Attribute[
   return attributes;
 }
 
-/** @param change which of the flags count */
+/** `struct ifinfomsg` for the link `index`. @param change which of the flags count */
 export function ifinfomsg(index: number, flags = 0, change = 0): Uint8Array {
   const header = Buffer.alloc(16);
   header.writeInt32LE(index, 4);
@@ -126,6 +127,7 @@ export function ifinfomsg(index: number, flags = 0, change = 0): Uint8Array {
   return header;
 }
 
+/** `struct ifaddrmsg` for an address of the link `index`. */
 export function ifaddrmsg(address: Omit<Address, "attributes">, index: number): Uint8Array {
   const header = Buffer.alloc(8);
   header.writeUInt8(address.family, 0);
@@ -136,6 +138,7 @@ export function ifaddrmsg(address: Omit<Address, "attributes">, index: number): 
   return header;
 }
 
+/** From the body of RTM_NEWLINK. */
 export function decodeLink(body: Buffer): Link {
   const attributes = decodeAttributes(body.subarray(16));
   return {
@@ -150,6 +153,7 @@ export function decodeLink(body: Buffer): Link {
   };
 }
 
+/** From the body of RTM_NEWROUTE. */
 export function decodeRoute(body: Buffer): Route {
   const attributes = decodeAttributes(body.subarray(12));
   return {
@@ -162,6 +166,7 @@ export function decodeRoute(body: Buffer): Route {
   };
 }
 
+/** From the body of RTM_NEWADDR. */
 export function decodeAddress(body: Buffer): Address {
   const attributes = decodeAttributes(body.subarray(8));
   return {

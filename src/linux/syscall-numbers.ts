@@ -5,6 +5,7 @@ type Numbers = Record<"x64" | "arm64", number>;
 const table = {
   bind: { x64: 49, arm64: 200 },
   bpf: { x64: 321, arm64: 280 },
+  clock_gettime: { x64: 228, arm64: 113 },
   close: { x64: 3, arm64: 57 },
   close_range: { x64: 436, arm64: 436 },
   fchmod: { x64: 91, arm64: 52 },

@@ -76,6 +76,12 @@ describe.skipIf(gone !== undefined)(
       ["what is not there", (n: string) => ["pull", ...access, `${n}:9`], /not found|manifest unknown/i],
       ["no name", () => ["pull", "a/B:c"], /lower case/],
       ["no platform", (n: string) => ["pull", "--platform", "a/b/c/d", n], /platform/],
+      ["an architecture that nobody knows", (n: string) => ["pull", "--platform", "foo", n], /"foo"/],
+      [
+        "an image of another machine",
+        (n: string) => ["pull", ...access, "--platform", "linux/s390x", n],
+        /not for linux\/s390x/,
+      ],
       ["no image", () => ["rmi", "nothing"], /^error: no such image: nothing\n$/],
       ["to a file that cannot be", (n: string) => ["save", "-o", "/proc/x", n], /\/proc\/x/],
       ["from no archive", () => ["load", "-i", "/etc/passwd"], /no archive|not a tar|\/etc\/passwd/],
@@ -112,6 +118,8 @@ describe.skipIf(gone !== undefined)(
       expect(out("image", "inspect", "-f", "{{.Config.User}} {{json .Config.Cmd}}", name)).toBe(
         'app ["echo $GREETING"]\n',
       );
+      // Who reads JSON gets JSON.
+      expect(runt("image", "inspect", "nothing")).toMatchObject({ status: 1, stdout: "[]\n" });
     });
 
     test("tag, push, rmi", () => {
@@ -157,7 +165,10 @@ describe.skipIf(gone !== undefined)(
           remote.certDir,
           remote.registry.domain,
         ]);
-      expect(login("wrong").status).toBe(1);
+      expect(login("wrong")).toMatchObject({
+        status: 1,
+        stderr: expect.stringContaining("user name or password is wrong"),
+      });
       expect(login(user.password)).toMatchObject({ status: 0, stdout: "Login Succeeded\n" });
       expect(statSync(authfile).mode & 0o777).toBe(0o600);
       expect(readFileSync(authfile, "utf8")).not.toContain(user.password);
@@ -179,6 +190,8 @@ describe.skipIf(gone !== undefined)(
 
     test("image prune and fsck", () => {
       expect(out("image", "prune", "-f")).toMatch(/Total reclaimed space: /);
+      // Nobody answers.
+      expect(runt("image", "prune")).toMatchObject({ status: 1, stdout: "" });
       expect(out("image", "fsck")).toMatch(/: sound\n$/);
       expect(JSON.parse(out("image", "fsck", "--format", "json")).content.problems).toEqual([]);
       expect(runt("image", "prnue")).toMatchObject({ status: 3 });

@@ -16,7 +16,7 @@ export function isBuilt(): boolean {
 /** What to start, and the arguments that come first. */
 export const command: (program: string) => [string, string[]] = isBuilt()
   ? (program) => [join(root, "bin", program), []]
-  : (program) => [process.execPath, [join(root, "src/cli", `${program}.ts`)]];
+  : (program) => [process.execPath, ["--", join(root, "src/cli", `${program}.ts`)]];
 
 export interface Outcome {
   readonly status: number | null;

@@ -76,6 +76,11 @@ export function forgetEngines(): void {
   if (archive) rmSync(archive);
 }
 
+/** The archive that images of tests are made of, once there are engines. */
+export function archivePath(): string {
+  return archive!;
+}
+
 const applets =
   "sh cat ls sleep true false echo id env pwd touch mkdir stat kill ps hostname test grep head wc mount df readlink trap dd ln rm date sync find";
 

@@ -288,8 +288,13 @@ export class TestHost implements AsyncDisposable {
     return made;
   }
 
-  #enter(): string[] {
+  /** What comes before the words of a command that is to run on the machine. */
+  get entering(): readonly [string, ...string[]] {
     return ["nsenter", "-t", String(this.#holder.pid), "-n", "-m", "--"];
+  }
+
+  #enter(): string[] {
+    return [...this.entering];
   }
 
   #enterOutside(): string[] {

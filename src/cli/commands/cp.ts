@@ -31,8 +31,8 @@ export default command({
   async run(context, [source, destination], { archive, followLink }) {
     const [{ checkPlaces, placeOf }, { copy, planCopy }, { LocalFiles }] = await Promise.all([
       import("../copy/place.ts"),
-      import("../copy/copy.ts"),
-      import("../copy/local.ts"),
+      import("../../engine/copy/copy.ts"),
+      import("../../engine/copy/local.ts"),
     ]);
     const [from, to] = [placeOf(source!), placeOf(destination!)];
     checkPlaces(from, to);

@@ -1,3 +1,4 @@
+import { RuntError } from "../../errors.ts";
 import { command } from "../command.ts";
 import { containerOptions } from "../container-flags/request.ts";
 import { createFlags } from "../run-flags.ts";
@@ -15,6 +16,8 @@ export default command({
   source: "docker create",
   operands: ["image", "[command…]"],
   passesThrough: true,
+  // As docker does for what is wrong with a flag.
+  failureStatus: (error) => (error instanceof RuntError && error.kind === "InvalidArgument" ? 125 : 1),
   options: { ...createFlags, ...containerOptions },
   run: async (context, operands, options) =>
     (await import("../run-container.ts")).createContainer(context, operands, options),

@@ -1,5 +1,7 @@
+import { messageOf, RuntError } from "../../errors.ts";
 import { command } from "../command.ts";
 import { forEach, openImages, shownName } from "../images.ts";
+import { writeAll } from "../output.ts";
 
 export default command({
   name: "rmi",
@@ -17,7 +19,16 @@ export default command({
   run: (context, operands, { force, noPrune }) =>
     forEach(operands, async (operand) => {
       const images = await openImages(context, "files");
-      const { untagged, deleted, layers } = await images.remove(operand, { force, keepGarbage: noPrune });
+      const removed = await images
+        .remove(operand, { force, keepGarbage: noPrune })
+        .catch((error: unknown) => {
+          // Whoever insists is content when there is none.
+          if (!force || !(error instanceof RuntError) || error.kind !== "NotFound") throw error;
+          writeAll(2, `error: ${messageOf(error)}\n`);
+          return undefined;
+        });
+      if (!removed) return;
+      const { untagged, deleted, layers } = removed;
       for (const name of untagged) context.print(`Untagged: ${await shownName(name)}\n`);
       for (const id of [...deleted, ...layers]) context.print(`Deleted: ${id}\n`);
     }),

@@ -59,12 +59,10 @@ export function checkRequest(request: ContainerRequest): string[] {
 }
 
 /** What there are words for, and nobody to do it. */
-function refuseUnknown({ devices, namespaces, mounts }: ContainerRequest): void {
+function refuseUnknown({ namespaces, mounts }: ContainerRequest): void {
   const missing = (what: string, hint: string): never => {
     throw new RuntError("Unimplemented", what, { operation: "create", hint });
   };
-  const cdi = devices.find(({ host }) => !host.startsWith("/"));
-  if (cdi) missing(`--device ${cdi.host}: CDI devices are not supported yet`, "name a device by its path");
   if (namespaces.user !== "host") missing("--userns: only host is supported yet", "leave --userns out");
   const driven = mounts.find(
     (mount) => mount.type === "volume" && Object.keys(mount.driverOptions).length > 0,

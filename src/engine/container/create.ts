@@ -46,19 +46,14 @@ export async function createContainer(
   if (request.name !== undefined) checkName(request.name, "create");
   const warnings = checkRequest(request);
   const found = await imageFor(context, request, { ...options.pull, signal: options.signal });
-  const config = found?.image.config.config;
-  const image = found && {
-    id: found.image.id,
-    name: found.name ?? found.image.names[0],
-    target: found.image.target.digest,
-    top: found.image.chainIDs.at(-1),
-  };
+  const config = found?.config;
+  const image = found && { id: found.id, name: found.name, target: found.target, top: found.top };
   const id = newId();
   const asked = withIds(context, request);
   const { mounts, volumes } = await resolveMounts(context, asked, config);
   const definition = definitionOf(asked, config, {
     image,
-    hostname: hostnameOf(asked, id, hostname()),
+    hostname: hostnameIn(context, asked) ?? hostnameOf(asked, id, hostname()),
     mounts,
   });
   const record = insert(context, volumes, {
@@ -105,6 +100,14 @@ function withIds(context: EngineContext, request: ContainerRequest): ContainerRe
   };
 }
 
+/** Who shares another container's network is known there by the other's name. */
+function hostnameIn(context: EngineContext, { network, namespaces }: ContainerRequest): string | undefined {
+  if (typeof network.mode === "string" || !("container" in network.mode) || namespaces.uts === "host") {
+    return undefined;
+  }
+  return findRecord(context, network.mode.container, "create").definition.hostname;
+}
+
 /** Takes name and volumes at once; from here on the next command knows what to take away again. */
 function insert(
   context: EngineContext,
@@ -147,7 +150,7 @@ async function makeFiles(
   mkdirSync(directory, { mode: 0o700 });
   let layers: readonly string[];
   if (request.rootfs === undefined) {
-    const { snapshots } = (await context.images()).stores;
+    const snapshots = await context.snapshots();
     const top = definition.image?.top;
     const writable = snapshots.createWritable(top, { directory });
     layers = [writable.init, ...snapshots.lowers(top)];

@@ -33,7 +33,7 @@ export async function containerChanges(context: EngineContext, text: string): Pr
       },
     );
   }
-  const { snapshots } = (await context.images()).stores;
+  const snapshots = await context.snapshots();
   const { upper, init } = snapshots.writable({ directory: context.layout.container(id) });
   return changesOf(upper, [init, ...snapshots.lowers(definition.image?.top)]).filter(
     ({ kind, path }) => !(kind === "A" && ownMountPoints.has(path)),

@@ -1,6 +1,6 @@
 /** `exec`: one more process in a container that runs: in its namespaces, its cgroup, behind its seccomp filter. */
-import { randomBytes } from "node:crypto";
 import { RuntError } from "../../errors.ts";
+import { randomHex } from "../../linux/random.ts";
 import { readConfigOf } from "../../runtime/container/config-store.ts";
 import { processOf, startExec } from "../../runtime/container/exec.ts";
 import { type Found, findContainer } from "../../runtime/container/status.ts";
@@ -100,7 +100,7 @@ export async function execDetached(
 
 /** As docker's events have it. @returns the ID that they call it by */
 function tellStart({ store }: EngineContext, record: ContainerRecord, { args }: ExecRequest): string {
-  const execID = randomBytes(32).toString("hex");
+  const execID = randomHex(32);
   store.transaction(() => {
     for (const action of ["exec_create", "exec_start"])
       store.events.append(eventOf(record, `${action}: ${args.join(" ")}`, { execID }));

@@ -10,7 +10,7 @@ import { CAPABILITIES } from "../../spec/runtime/capabilities.ts";
 import type { EngineContext } from "../context.ts";
 import type { NetworkPlan } from "../network-driver.ts";
 import type { ContainerRecord } from "../record.ts";
-import type { Sharing } from "../request.ts";
+import type { ContainerRequest, Sharing } from "../request.ts";
 import type { SpecFacts } from "../spec/config.ts";
 import { allDevices, blockDevicesOf, devicesOf, noDevices } from "../spec/devices.ts";
 import { parseDeviceRule } from "../spec/resources.ts";
@@ -46,7 +46,7 @@ export async function specFacts(
   const images = new Map<string, readonly SnapshotMount[]>();
   for (const mount of definition.mounts) {
     if (mount.type !== "image") continue;
-    const { snapshots } = (await context.images()).stores;
+    const snapshots = await context.snapshots();
     images.set(
       mount.destination,
       snapshots.mounts(mount.top, { access: "ro", destination: mount.destination }),
@@ -76,6 +76,7 @@ export async function specFacts(
       privileged: security.privileged,
     },
     seccomp: await seccompOf(security.privileged ? "unconfined" : security.seccomp),
+    apparmor: await appArmorOf(security),
     init: request.init ? initPath : undefined,
   };
 }
@@ -94,7 +95,7 @@ export async function rootOf(
   { id, request, definition }: ContainerRecord,
 ): Promise<Root> {
   if (request.rootfs !== undefined) return { path: request.rootfs, mounts: [], layers: [request.rootfs] };
-  const { snapshots } = (await context.images()).stores;
+  const snapshots = await context.snapshots();
   const top = definition.image?.top;
   const writable = snapshots.writable({ directory: context.layout.container(id) });
   return {
@@ -153,6 +154,19 @@ function sharedMemoryOf({ layout }: EngineContext, { id, request }: ContainerRec
   mkdirSync(path, { recursive: true, mode: 0o711 });
   chmodSync(path, 0o1777);
   return path;
+}
+
+async function appArmorOf(security: ContainerRequest["security"]): Promise<string | undefined> {
+  const { apparmor } = hostFacts().lsm;
+  // What is asked for by name is the runtime's to refuse.
+  if (!apparmor) return security.apparmor === "unconfined" ? undefined : security.apparmor;
+  const { appArmorHost, defaultProfile, loadDefaultProfile, profileName } = await import(
+    "../spec/apparmor.ts"
+  );
+  const host = appArmorHost(apparmor);
+  const name = profileName(security, host);
+  if (name === defaultProfile && host.parser !== undefined) loadDefaultProfile(host);
+  return name;
 }
 
 async function initProgram(): Promise<string> {

@@ -1,7 +1,7 @@
 /** The end of a run in the foreground: whoever has waited for it sees to what follows. */
 import { RuntError } from "../../errors.ts";
 import type { EngineContext } from "../context.ts";
-import type { Attachment } from "../monitor/attachment.ts";
+import type { MonitorExit } from "../monitor/records.ts";
 import type { ContainerRecord } from "../record.ts";
 import { settle } from "../settle.ts";
 import type { Attendance } from "./attend.ts";
@@ -13,7 +13,7 @@ import { waitForContainer } from "./wait.ts";
 export async function finishRun(
   context: EngineContext,
   record: ContainerRecord,
-  attachment: Attachment | undefined,
+  attachment: { readonly exited: Promise<MonitorExit> } | undefined,
   attendance: Attendance | undefined,
 ): Promise<number> {
   const exit = await attachment?.exited.catch(() => undefined);

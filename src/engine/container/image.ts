@@ -2,18 +2,25 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { RuntError } from "../../errors.ts";
-import type { StoredImage } from "../../image/find.ts";
-import { findImage } from "../../image/find.ts";
+import type { findImage } from "../../image/find.ts";
 import type { ImageStore } from "../../image/store.ts";
+import type { ImageConfig } from "../../spec/image/config.ts";
+import type { ChainID, Digest } from "../../spec/image/digest.ts";
 import type { EngineContext } from "../context.ts";
 import type { ContainerRequest } from "../request.ts";
 
 export type PullOptions = NonNullable<Parameters<ImageStore["pull"]>[1]>;
 
+/** What a container needs to know of its image; JSON can hold it. */
 export interface FoundImage {
-  readonly image: StoredImage;
-  /** Full; undefined where an ID was asked for. */
+  readonly id: Digest;
+  /** Full; where an ID was asked for one of the image's names, if it has any. */
   readonly name: string | undefined;
+  /** What the name points to. */
+  readonly target: Digest;
+  /** Its uppermost layer; an image may be empty. */
+  readonly top: ChainID | undefined;
+  readonly config: ImageConfig["config"] | undefined;
 }
 
 /** @throws {RuntError} NotFound where it is not there and not to be pulled; as `pull` */
@@ -24,19 +31,18 @@ export async function imageFor(
 ): Promise<FoundImage | undefined> {
   const { image: text, pull } = request;
   if (text === undefined) return undefined;
-  const images = await context.images();
-  const platform = await platformOf(request.platform);
   if (pull !== "always") {
     try {
-      return await findCached(images, text, request.platform, platform);
+      return await findCached(context, text, request.platform);
     } catch (error) {
       if (pull === "never" || !(error instanceof RuntError) || error.kind !== "NotFound") throw error;
       if (/^(sha256:)?[0-9a-f]{64}$/.test(text)) throw error; // an ID has no registry
     }
   }
   context.log("debug", `pulling ${text}`);
-  await images.pull(text, { ...options, ...(platform && { platform }) });
-  return await findCached(images, text, request.platform, platform);
+  const platform = await platformOf(request.platform);
+  await (await context.images()).pull(text, { ...options, ...(platform && { platform }) });
+  return await findCached(context, text, request.platform);
 }
 
 type Platform = Parameters<typeof findImage>[3];
@@ -46,36 +52,55 @@ async function platformOf(text: string | undefined): Promise<Platform> {
   return (await import("../../image/platform/platform.ts")).parsePlatform(text);
 }
 
-interface Cache {
-  /** Of the names' file: when that is another, everything may be. */
-  readonly version: string;
-  readonly found: Map<string, FoundImage>;
-}
+const inMemory = new WeakMap<EngineContext, { version: string; readonly found: Map<string, FoundImage> }>();
 
-const caches = new WeakMap<ImageStore, Cache>();
-
-/** A program that runs many containers runs them of few images, and to read one takes longer than to start it. */
+/**
+ * To read an image takes longer than to start a container of it, so what it was is kept, here and for the commands that
+ * follow. It holds as long as the file of names is the same; what the names lead to is named by its content.
+ */
 async function findCached(
-  images: ImageStore,
+  context: EngineContext,
   text: string,
   platformText: string | undefined,
-  platform: Platform,
 ): Promise<FoundImage> {
-  const version = versionOf(join(images.stores.root, "content", "index.json"));
-  let cache = caches.get(images);
-  if (cache?.version !== version) {
-    cache = { version, found: new Map() };
-    caches.set(images, cache);
+  const names = join(context.layout.root, "content", "index.json");
+  const { version, isOld } = versionOf(names);
+  let memory = inMemory.get(context);
+  if (memory?.version !== version) {
+    memory = { version, found: new Map() };
+    inMemory.set(context, memory);
   }
-  const key = `${platformText ?? ""} ${text}`;
-  const known = cache.found.get(key);
-  if (known) return known;
-  const found = await findImage(images.stores, text, { operation: "run" }, platform);
-  if (version === versionOf(join(images.stores.root, "content", "index.json"))) cache.found.set(key, found);
+  const asked = `${platformText ?? ""} ${text}`;
+  const known = memory.found.get(asked) ?? context.store.foundImages.get(asked, version);
+  const found = known ?? (await find(context, text, platformText));
+  if (!known && version === versionOf(names).version && isOld)
+    context.store.foundImages.keep(asked, version, found);
+  if (version === versionOf(names).version) memory.found.set(asked, found);
   return found;
 }
 
-function versionOf(path: string): string {
+async function find(
+  context: EngineContext,
+  text: string,
+  platformText: string | undefined,
+): Promise<FoundImage> {
+  const { findImage } = await import("../../image/find.ts");
+  const { stores } = await context.images();
+  const { image, name } = await findImage(stores, text, { operation: "run" }, await platformOf(platformText));
+  return {
+    id: image.id,
+    name: name ?? image.names[0],
+    target: image.target.digest,
+    top: image.chainIDs.at(-1),
+    config: image.config.config,
+  };
+}
+
+/** Of a file that is only ever replaced. */
+function versionOf(path: string): { readonly version: string; readonly isOld: boolean } {
   const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
-  return stat ? `${stat.ino} ${stat.mtimeNs} ${stat.size}` : "";
+  if (!stat) return { version: "", isOld: false };
+  // File systems count time in steps of some milliseconds: in the same one it might be replaced once more.
+  const isOld = Date.now() - Number(stat.mtimeMs) > 1000;
+  return { version: `${stat.ino} ${stat.mtimeNs} ${stat.size}`, isOld };
 }

@@ -1,6 +1,7 @@
 /** `inspect`: all that is known of a container, with docker's names, which scripts look for. */
 import { join } from "node:path";
 import { exitCode } from "../../runtime/create/exit-status.ts";
+import { hostFacts } from "../../runtime/host/measure.ts";
 import type { EngineContext } from "../context.ts";
 import { readHealth } from "../monitor/records.ts";
 import { type EndpointSettings, noSettings } from "../network-driver.ts";
@@ -47,7 +48,7 @@ export async function inspectContainer(
     Platform: "linux",
     MountLabel: "",
     ProcessLabel: "",
-    AppArmorProfile: request.security.apparmor ?? "",
+    AppArmorProfile: await appArmorOf(request),
     ExecIDs: null,
     HostConfig: hostConfigOf(record),
     GraphDriver: {
@@ -66,6 +67,14 @@ export async function inspectContainer(
 }
 
 export type ContainerInspect = Awaited<ReturnType<typeof inspectContainer>>;
+
+/** What it runs with, or would: docker has "" where the machine has no AppArmor. */
+async function appArmorOf({ security }: ContainerRequest): Promise<string> {
+  const { apparmor: enabled } = hostFacts().lsm;
+  if (!enabled) return security.apparmor ?? "";
+  const { appArmorHost, profileName } = await import("../spec/apparmor.ts");
+  return profileName(security, appArmorHost(enabled)) ?? "unconfined";
+}
 
 function stateOf(context: EngineContext, record: ContainerRecord) {
   const { status, run } = observe(context, record);
@@ -335,7 +344,7 @@ async function lowersOf(
 ): Promise<string> {
   if (request.rootfs !== undefined) return request.rootfs;
   try {
-    const { snapshots } = (await context.images()).stores;
+    const snapshots = await context.snapshots();
     return [join(context.layout.container(id), "init"), ...snapshots.lowers(definition.image?.top)].join(":");
   } catch {
     return "";
@@ -345,7 +354,7 @@ async function lowersOf(
 /** What it has written, and that with its image. */
 export async function sizesOf(context: EngineContext, { id, definition, request }: ContainerRecord) {
   if (request.rootfs !== undefined) return { SizeRw: 0, SizeRootFs: 0 };
-  const { snapshots } = (await context.images()).stores;
+  const snapshots = await context.snapshots();
   const { bytes } = await snapshots.usage(snapshots.writable({ directory: context.layout.container(id) }));
   const image = snapshots.chain(definition.image?.top).reduce((sum, layer) => sum + layer.bytes, 0);
   return { SizeRw: bytes, SizeRootFs: bytes + image };

@@ -1,6 +1,7 @@
 /** One command at a time changes a container: it has the flock of the container's directory, until it ends. */
-import type { Fd } from "../../linux/fd.ts";
-import { flock } from "../../linux/flock.ts";
+import { constants, openSync } from "node:fs";
+import { Fd } from "../../linux/fd.ts";
+import { flock, tryLock } from "../../linux/flock.ts";
 import { hasCode } from "../../linux/system-error.ts";
 import type { EngineContext } from "../context.ts";
 import type { ContainerRecord } from "../record.ts";
@@ -31,10 +32,30 @@ export async function lockContainer(
     if (hasCode(error, "ENOENT")) throw noSuchContainer(text, operation);
     throw error;
   }
-  const record = context.store.containers.get(id);
-  if (!record || record.status === "creating") {
-    lock[Symbol.dispose]();
-    throw noSuchContainer(text, operation);
+  const locked = recordWith(context, id, lock);
+  if (!locked) throw noSuchContainer(text, operation);
+  return locked;
+}
+
+/** The same for who must not wait, as he has another container's lock; undefined where somebody has it, or it is gone. */
+export function tryLockContainer(context: EngineContext, id: string): Locked | undefined {
+  const directory = context.layout.container(id);
+  let lock: Fd;
+  try {
+    lock = new Fd(openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY));
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return undefined;
+    throw error;
   }
-  return { record, [Symbol.dispose]: () => lock[Symbol.dispose]() };
+  if (tryLock(lock.n, directory)) return recordWith(context, id, lock);
+  lock[Symbol.dispose]();
+  return undefined;
+}
+
+function recordWith(context: EngineContext, id: string, lock: Fd): Locked | undefined {
+  const record = context.store.containers.get(id);
+  if (record && record.status !== "creating")
+    return { record, [Symbol.dispose]: () => lock[Symbol.dispose]() };
+  lock[Symbol.dispose]();
+  return undefined;
 }

@@ -1,11 +1,11 @@
 /** IDs and names of containers: 64 digits, and words that can be remembered. */
-import { randomBytes, randomInt } from "node:crypto";
 import { RuntError } from "../../errors.ts";
+import { randomBelow, randomHex } from "../../linux/random.ts";
 
 /** 64 hexadecimal digits. The first twelve are a hostname, so they are not digits only. */
 export function newId(): string {
   for (;;) {
-    const id = randomBytes(32).toString("hex");
+    const id = randomHex(32);
     if (/[a-f]/.test(id.slice(0, 12))) return id;
   }
 }
@@ -36,8 +36,8 @@ wozniak wright yalow yonath`);
 
 /** A name that is probably free; after some tries with a number. */
 export function inventName(attempt: number): string {
-  const name = `${qualities[randomInt(qualities.length)]}_${people[randomInt(people.length)]}`;
-  return attempt < 3 ? name : `${name}${randomInt(10 ** Math.min(attempt - 1, 9))}`;
+  const name = `${qualities[randomBelow(qualities.length)]}_${people[randomBelow(people.length)]}`;
+  return attempt < 3 ? name : `${name}${randomBelow(10 ** Math.min(attempt - 1, 7))}`;
 }
 
 /** @throws {RuntError} InvalidArgument */

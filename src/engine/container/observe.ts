@@ -32,8 +32,11 @@ export function observe(context: EngineContext, record: ListedRecord): Observed 
     default:
   }
   if (isOurs(run, run.init)) return { status, run, stale: false };
-  const exit = readExit(context.layout.container(record.id));
   const attended = isOurs(run, run.monitor);
+  // Looked at only now: it is written before the monitor ends.
+  const exit = readExit(context.layout.container(record.id));
+  // How it has ended will be known in a moment.
+  if (!exit && attended) return { status, run, stale: false };
   if (exit?.restartMs !== undefined && attended) {
     return { status: "restarting", run: { ...ended(run, exit) }, stale: false };
   }

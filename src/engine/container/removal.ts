@@ -43,7 +43,7 @@ export async function finishRemoval(
   await (await context.network()).teardown(record);
   if (record.request.namespaces.ipc === "shareable") await deleteTree(layout.sharedMemory(id));
   await removeDirectory(context, id);
-  const { snapshots } = (await context.images()).stores;
+  const snapshots = await context.snapshots();
   dropUse(snapshots.layout.uses, layout.container(id));
   let hadVolumes = false;
   store.transaction(() => {

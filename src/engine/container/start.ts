@@ -4,13 +4,15 @@ import { join } from "node:path";
 import { messageOf, RuntError } from "../../errors.ts";
 import { readProcessStat } from "../../linux/process.ts";
 import type { Waiting } from "../../runtime/create/conversation.ts";
+import { IdleShim } from "../../runtime/create/shim.ts";
 import { bootId, type EngineContext } from "../context.ts";
 import { exitCodeOf } from "../exit-code.ts";
 import type { Attachment, AttachOptions } from "../monitor/attachment.ts";
 import { MonitorClient } from "../monitor/client.ts";
 import type { MonitorSettings } from "../monitor/create.ts";
+import { OutputLine, type OutputOptions } from "../monitor/output-line.ts";
 import { noRestarts, type RestartHistory, restartRequest } from "../monitor/restart-policy.ts";
-import { type NetworkState, plainState } from "../network-driver.ts";
+import { type NetworkPlan, type NetworkState, plainState } from "../network-driver.ts";
 import { ociRuntime } from "../oci/oci.ts";
 import type { ContainerRecord, HealthDefinition, RunState } from "../record.ts";
 import { settle } from "../settle.ts";
@@ -26,6 +28,8 @@ import { lockContainer } from "./lock.ts";
 export interface StartOptions {
   /** Streams from the first byte on; `Started.attachment` is there then, and the caller's. */
   readonly attach?: AttachOptions | undefined;
+  /** In place of `attach`, for a program that does nothing but pass output on, by `Started.output`, which is the caller's. */
+  readonly output?: OutputOptions | undefined;
   /**
    * Whether the caller waits for the end and then calls `Started.finish`. Should it die before, nothing is lost.
    * Without it a program of ours is started when the container has ended.
@@ -40,11 +44,14 @@ export interface StartOptions {
 export interface Started extends Disposable {
   readonly record: ContainerRecord;
   readonly attachment: Attachment | undefined;
+  readonly output: OutputLine | undefined;
   /**
    * With `attend`: waits for the end and sees to what follows from it: its record, its network, `--rm`.
    * @returns what a shell would have in `$?`
    */
   finish(): Promise<number>;
+  /** Whether this process stays to see it end, as it does at first; without `attach` and `attend` there is nothing to stay for. */
+  keepAlive(keeps: boolean): void;
 }
 
 /**
@@ -73,7 +80,7 @@ async function alreadyRunning(
 ): Promise<Started> {
   const client = attach && (await MonitorClient.connect(context.layout.container(record.id)));
   const attachment = client && (await client.attach(attach));
-  return started(context, record, client, attachment, undefined);
+  return started(context, record, { client, attachment });
 }
 
 /** The caller has the lock, and knows that it does not run. */
@@ -85,24 +92,30 @@ export async function startLocked(
   const { id } = record;
   const { layout } = context;
   const directory = layout.container(id);
+  // Before all else: it is what takes longest, and it is done by another thread.
+  using shim = record.request.runtime === undefined ? new IdleShim() : undefined;
   // Of a run whose end nobody saw.
   const oci = await ociRuntime(context, record);
   if (existsSync(join(layout.runRoot, id))) await oci.delete();
   const driver = await context.network();
   let attendance: Attendance | undefined;
   let client: MonitorClient | undefined;
+  let output: OutputLine | undefined;
   let made = false;
   try {
     const plan = driver.plan(record);
+    // In a user namespace the others are made with it, and that takes the plan.
+    if (plan.namespace === "new" && record.request.namespaces.user === "host") shim?.anticipateNetwork();
     try {
       writeFiles(context, record, plainState(plan));
-      const config = configOf(record.request, record.definition, await specFacts(context, record, plan));
+      const config = await configFor(context, record, plan);
       if (options.attend) attendance = Attendance.begin(directory);
       else Attendance.clear(directory);
       const init = await oci.create({
         config,
         monitor: monitorOf(context, record, options.restarts),
         waiting: options.waiting ?? "events",
+        shim,
         signal: options.signal,
       });
       made = true;
@@ -111,7 +124,8 @@ export async function startLocked(
       if (network.hosts.length > 0 || network.nameservers.length > 0) writeFiles(context, record, network);
       const run = runningState(record, init, network, options.restarts);
       let attachment: Attachment | undefined;
-      if (options.attach || options.attend) {
+      if (options.output) output = await OutputLine.open(directory, options.output);
+      else if (options.attach || options.attend) {
         client = await MonitorClient.connect(directory);
         // Before it starts, so that nothing is missed.
         attachment = await client.attach(options.attach ?? {});
@@ -122,9 +136,10 @@ export async function startLocked(
         context.store.containers.update(id, { status: "running", run });
         context.store.events.append(eventOf(running, "start"));
       });
-      return started(context, running, client, attachment, attendance);
+      return started(context, running, { client, attachment, output, attendance });
     } catch (error) {
       client?.[Symbol.dispose]();
+      output?.[Symbol.dispose]();
       if (made) await oci.delete().catch(() => {});
       await driver.teardown(record);
       throw error;
@@ -136,6 +151,23 @@ export async function startLocked(
     attendance?.[Symbol.dispose]();
     throw error;
   }
+}
+
+/** config.json, with what devices of vendors change in it. */
+async function configFor(
+  context: EngineContext,
+  record: ContainerRecord,
+  plan: NetworkPlan,
+): Promise<Record<string, unknown>> {
+  const facts = await specFacts(context, record, plan);
+  const config = configOf(record.request, record.definition, facts);
+  const vendors = record.request.devices.map(({ host }) => host).filter((host) => !host.startsWith("/"));
+  if (vendors.length === 0) return config;
+  const [{ cdiEdits }, { withEdits }] = await Promise.all([
+    import("../cdi/registry.ts"),
+    import("../cdi/apply.ts"),
+  ]);
+  return withEdits(config as never, await cdiEdits(vendors), facts.user);
 }
 
 function runningState(
@@ -216,24 +248,33 @@ function healthOf(context: EngineContext, id: string, health: HealthDefinition):
   };
 }
 
+/** What a start leaves to whoever asked for it. */
+interface Lines {
+  readonly client?: MonitorClient | undefined;
+  readonly attachment?: Attachment | undefined;
+  readonly output?: OutputLine | undefined;
+  readonly attendance?: Attendance | undefined;
+}
+
 function started(
   context: EngineContext,
   record: ContainerRecord,
-  client: MonitorClient | undefined,
-  attachment: Attachment | undefined,
-  attendance: Attendance | undefined,
+  { client, attachment, output, attendance }: Lines,
 ): Started {
   const dispose = (): void => {
     client?.[Symbol.dispose]();
+    output?.[Symbol.dispose]();
     attendance?.[Symbol.dispose]();
   };
   return {
     record,
     attachment,
+    output,
+    keepAlive: (keeps) => client?.keepAlive(keeps),
     async finish() {
       const { finishRun } = await import("./finish.ts");
       try {
-        return await finishRun(context, record, attachment, attendance);
+        return await finishRun(context, record, attachment ?? output, attendance);
       } finally {
         dispose();
       }

@@ -83,7 +83,7 @@ export async function openLayers(context: EngineContext, text: string, operation
 
 async function readOnlyLayers(context: EngineContext, record: ContainerRecord): Promise<SnapshotMount[]> {
   if (record.request.rootfs !== undefined) return [];
-  const { snapshots } = (await context.images()).stores;
+  const snapshots = await context.snapshots();
   const writable = snapshots.writable({ directory: context.layout.container(record.id) });
   return snapshots.mounts(record.definition.image?.top, { writable, access: "ro" });
 }

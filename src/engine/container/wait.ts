@@ -27,6 +27,7 @@ export async function waitForContainer(
   let code = 0;
   // It may start and end between two looks: then it is another run that has ended.
   const isNext = ({ started }: Run): boolean => condition !== "next-exit" || started !== before.started;
+  let wasLocked = false;
   for (;;) {
     signal?.throwIfAborted();
     const record = context.store.containers.get(id);
@@ -41,7 +42,14 @@ export async function waitForContainer(
     if (stale) await settleIfFree(context, id);
     code = run.exitCode;
     const isOver = status === "exited" || status === "created" || status === "removing";
-    if (isOver && isNext(run) && condition !== "removed") return code;
+    if (isOver && isNext(run) && condition !== "removed") {
+      if (wasLocked || record.request.restart.name === "no") return code;
+      // Between two runs it is nothing for a moment: whoever starts it again has the lock.
+      await settleIfFree(context, id);
+      wasLocked = true;
+      continue;
+    }
+    wasLocked = false;
     await sleep(pauseMs, undefined, signal && { signal });
   }
 }

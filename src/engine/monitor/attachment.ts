@@ -1,6 +1,6 @@
 /** A container's streams as Node streams, over a connection to its monitor. */
 import type { Socket } from "node:net";
-import { Readable, Writable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 import { RuntError } from "../../errors.ts";
 import { Attach, type exitFields, maxFrameData } from "../../runtime/wire/monitor.ts";
 import { encodeFrame, type Frame, type Numbers } from "./frames.ts";
@@ -110,11 +110,13 @@ export class Attachment {
   }
 
   #readable(): Readable {
+    const { Readable } = process.getBuiltinModule("node:stream");
     return new Readable({ read: () => void this.#socket.resume() });
   }
 
   #writable(): Writable {
     const socket = this.#socket;
+    const { Writable } = process.getBuiltinModule("node:stream");
     return new Writable({
       write(chunk: Buffer, _encoding, done) {
         for (let at = 0; at < chunk.length; at += maxFrameData) {

@@ -91,6 +91,12 @@ export class MonitorClient implements Disposable {
     return this.#attachment;
   }
 
+  /** Whether this line keeps the process alive, as it does at first. */
+  keepAlive(keeps: boolean): void {
+    if (keeps) this.#socket.ref();
+    else this.#socket.unref();
+  }
+
   /** Hangs up: detaches. */
   [Symbol.dispose](): void {
     this.#socket.destroy();

@@ -6,6 +6,7 @@ import { loadBundle } from "../../runtime/bundle/load.ts";
 import { createContainer } from "../../runtime/container/create.ts";
 import type { Found } from "../../runtime/container/status.ts";
 import type { Waiting } from "../../runtime/create/conversation.ts";
+import type { IdleShim } from "../../runtime/create/shim.ts";
 import type { MonitorRequest } from "../../runtime/plan/monitor.ts";
 import { keptChecks } from "../../runtime/wire/monitor.ts";
 import { bindMonitor } from "./socket.ts";
@@ -20,6 +21,8 @@ export interface MonitoredOptions
   readonly monitor: MonitorSettings;
   /** "events" by default; "blocking" for a program that does nothing else meanwhile. */
   readonly waiting?: Waiting;
+  /** The shim, where it is started already; stays the caller's to dispose of. */
+  readonly shim?: IdleShim | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -55,7 +58,7 @@ export async function createMonitored(
   id: string,
   options: MonitoredOptions,
 ): Promise<Found> {
-  const { config, monitor, waiting = "events", signal, ...create } = options;
+  const { config, monitor, waiting = "events", shim, signal, ...create } = options;
   const { directory } = monitor;
   const loaded = loadBundle(options.bundle, { config, operation: "create" });
   prepareDirectory(directory);
@@ -72,6 +75,7 @@ export async function createMonitored(
         dieWithRuntime: false,
         waiting,
         loaded,
+        shim,
         monitor: { ...monitor, socket: socket.n },
       },
       signal,

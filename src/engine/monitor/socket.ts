@@ -1,11 +1,11 @@
 /** The socket of a monitor: a name in its directory, however long the path of that is. */
 import { chmodSync, closeSync, constants, openSync, rmSync } from "node:fs";
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { RuntError } from "../../errors.ts";
 import type { Fd } from "../../linux/fd.ts";
-import { bindUnix, SOCK_STREAM } from "../../linux/socket.ts";
+import { sleep } from "../../linux/sleep.ts";
+import { bindUnix, connectUnix, SOCK_STREAM } from "../../linux/socket.ts";
 import { hasCode } from "../../linux/system-error.ts";
 
 const name = "monitor.sock";
@@ -42,16 +42,29 @@ export async function connectMonitor(directory: string): Promise<Socket> {
         await sleep(10);
         continue;
       }
-      const gone = hasCode(error, "ENOENT", "ECONNREFUSED", "ENOTDIR");
-      const what = gone ? "no monitor is running" : `monitor: ${(error as Error).message}`;
-      const site = { operation: "monitor", path: directory };
-      throw new RuntError(gone ? "NotFound" : "Unavailable", what, site, error);
+      throw notConnected(directory, error);
     }
   }
 }
 
+/** The same as an fd, which the caller owns; where too many wait to be let in already, waits with them. */
+export function connectBlocking(directory: string): Fd {
+  try {
+    return withShortPath(directory, (path) => connectUnix(path, SOCK_STREAM));
+  } catch (error) {
+    throw notConnected(directory, error);
+  }
+}
+
+function notConnected(path: string, error: unknown): RuntError {
+  const gone = hasCode(error, "ENOENT", "ECONNREFUSED", "ENOTDIR");
+  const what = gone ? "no monitor is running" : `monitor: ${(error as Error).message}`;
+  return new RuntError(gone ? "NotFound" : "Unavailable", what, { operation: "monitor", path }, error);
+}
+
 function connectOnce(directory: string): Promise<Socket> {
   return new Promise((resolve, reject) => {
+    const { connect } = process.getBuiltinModule("node:net");
     // connect(2) happens in this call, so the directory may be closed after it.
     const socket = withShortPath(directory, (path) => connect({ path }));
     socket.once("error", reject);

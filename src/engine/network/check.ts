@@ -1,11 +1,12 @@
 /** Whether a container still has what it was given. */
 import { RuntError } from "../../errors.ts";
+import type { Fd } from "../../linux/fd.ts";
 import { bytesOfAddress, parseCidr } from "../../linux/inet-address.ts";
 import { IFA_ADDRESS, Rtnetlink } from "../../linux/rtnetlink.ts";
 import type { NetworkContext } from "./context.ts";
 import { findDefinition } from "./definitions.ts";
 import { openNamespace } from "./namespace.ts";
-import { type Attachment, readRecord } from "./record.ts";
+import { type Attachment, type ContainerRecord, readRecord } from "./record.ts";
 import type { Namespace } from "./request.ts";
 
 /**
@@ -25,6 +26,18 @@ export async function checkNetwork(context: NetworkContext, id: string, namespac
     } else {
       checkInside(there, id, attachment);
     }
+  }
+}
+
+/** Whether a namespace has everything that a record tells of. */
+export function isInside(namespace: Fd, { id, attachments }: ContainerRecord): boolean {
+  using there = new Rtnetlink(namespace);
+  try {
+    for (const attachment of attachments) checkInside(there, id, attachment);
+    return true;
+  } catch (error) {
+    if (error instanceof RuntError && error.kind === "FailedPrecondition") return false;
+    throw error;
   }
 }
 

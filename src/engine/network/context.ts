@@ -4,6 +4,7 @@ import { chmodSync, existsSync, mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Fd } from "../../linux/fd.ts";
 import { flock } from "../../linux/flock.ts";
+import { forgetFormerBoot } from "./former-boot.ts";
 
 /** The root that runt's own command uses; its table of nftables is called `runt`. */
 export const defaultNetworkRoot = "/var/lib/runt/network";
@@ -72,6 +73,7 @@ export async function locked<T>(
 ): Promise<T> {
   prepareRoot(context);
   using _lock: Fd = await flock(places.lock(context.root), signal);
+  forgetFormerBoot(context);
   return await body();
 }
 

@@ -61,7 +61,7 @@ function portFile({ root }: NetworkContext, { name }: Network): string {
 }
 
 async function startResponder({ root }: NetworkContext): Promise<void> {
-  const program = nativePath("runt-dns");
+  const program = process.env.RUNT_DNS ?? nativePath("runt-dns");
   // It leaves us by itself once it listens; until then it may say what is wrong.
   const child = spawn(program, [root], { stdio: ["ignore", "ignore", "pipe"], env: {} });
   const said: Buffer[] = [];

@@ -7,10 +7,10 @@ import { type Attribute, u32 } from "../../linux/netlink.ts";
 import { AF_INET, AF_INET6, type Link, type Rtnetlink } from "../../linux/rtnetlink.ts";
 import { hasCode } from "../../linux/system-error.ts";
 import { addAddress } from "./bridge.ts";
+import { cableAlias } from "./cable-alias.ts";
 import type { NetworkContext } from "./context.ts";
 import type { Network } from "./network.ts";
 import type { Attachment } from "./record.ts";
-import { cableAlias } from "./restore.ts";
 
 const loopback = 1;
 /** Of the default route by a container's first network; the next ones come after it. */

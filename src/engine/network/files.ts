@@ -3,11 +3,13 @@ import {
   closeSync,
   fchmodSync,
   fsyncSync,
+  ftruncateSync,
   openSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -16,13 +18,18 @@ import { hasCode } from "../../linux/system-error.ts";
 /** Start of the names of files that are being written. */
 const unfinished = ".new-";
 
+/** Where a file is written before it takes its place; one for each, so that those of killed processes are no more. */
+export function unfinishedPath(path: string): string {
+  return join(dirname(path), unfinished + basename(path));
+}
+
 /**
+ * Nobody else may write the same file meanwhile.
  * @param durability "disk": it is there after a power failure; "memory": it is there after a crash of this process,
  *   which is enough for what a power failure makes untrue
  */
 export function replaceFile(path: string, text: string, durability: "disk" | "memory", mode = 0o600): void {
-  const directory = dirname(path);
-  const temporary = join(directory, `${unfinished}${basename(path)}-${process.pid}`);
+  const temporary = unfinishedPath(path);
   try {
     const fd = openSync(temporary, "w", mode);
     try {
@@ -36,9 +43,28 @@ export function replaceFile(path: string, text: string, durability: "disk" | "me
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });
+    if (durability === "memory" && hasCode(error, "ENOSPC") && shrink(path, text)) return;
     throw error;
   }
-  if (durability === "disk") syncDirectory(directory);
+  if (durability === "disk") syncDirectory(dirname(path));
+}
+
+/**
+ * What becomes less needs no room: so a container can be removed from a disk that is full. Who reads it just then may
+ * see lines that are cut off, which all readers leave out.
+ * @returns whether it was so
+ */
+function shrink(path: string, text: string): boolean {
+  const bytes = Buffer.from(text);
+  if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) < bytes.length) return false;
+  const fd = openSync(path, "r+");
+  try {
+    writeSync(fd, bytes);
+    ftruncateSync(fd, bytes.length);
+  } finally {
+    closeSync(fd);
+  }
+  return true;
 }
 
 function syncDirectory(path: string): void {

@@ -31,8 +31,8 @@ export {
   parsePortMapping,
 } from "./port-mapping.ts";
 export { type Reconciled, type ReconcileOptions, reconcileNetworks } from "./reconcile.ts";
-export type { Attachment } from "./record.ts";
+export { type Attachment, recordedIds } from "./record.ts";
 export type { Namespace, NetworkRequest, NetworkSetup, SetupRequest } from "./request.ts";
-export { setupNetwork } from "./setup.ts";
+export { networkSetupOf, setupNetwork } from "./setup.ts";
 export { type InspectedNetwork, NetworkStore } from "./store.ts";
 export { type TeardownOptions, teardownNetwork } from "./teardown.ts";

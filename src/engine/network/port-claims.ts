@@ -104,7 +104,7 @@ export class PortClaims {
     for (let port = first; port <= last; port++) {
       const holder = this.#holder(protocol, hostAddress, port);
       if (holder !== undefined) {
-        problem = taken(mapping, port, `is published by container ${holder.slice(0, 12)}`);
+        problem = taken(mapping, port, `port is already allocated to container ${holder.slice(0, 12)}`);
         continue;
       }
       try {
@@ -132,7 +132,7 @@ export class PortClaims {
         if (!hasCode(error, "EADDRINUSE")) break;
       }
     }
-    throw problem ?? taken(mapping, 0, "cannot be chosen: all are taken");
+    throw problem ?? taken(mapping, 0, "all ports are already allocated");
   }
 
   /** Whose claim stands against it. */
@@ -172,17 +172,19 @@ function bindAll(
   sockets.use(bound.move());
 }
 
-function taken(mapping: PortMapping, port: number, why: string): RuntError {
-  const place = `${mapping.hostAddress ? `${mapping.hostAddress} ` : ""}port ${port || "any"}/${mapping.protocol}`;
-  return new RuntError("AlreadyExists", `${place} ${why}`, {
+/** In docker's words, which programs look for. */
+function taken({ hostAddress, protocol }: PortMapping, port: number, why: string): RuntError {
+  const address = hostAddress.includes(":") ? `[${hostAddress}]` : hostAddress || "0.0.0.0";
+  return new RuntError("AlreadyExists", `Bind for ${address}:${port} failed: ${why}`, {
     operation: "network setup",
-    subject: `port ${port}/${mapping.protocol}`,
+    subject: `port ${port}/${protocol}`,
     hint: "publish another port of the host, or none, for one that is free",
   });
 }
 
 function explain(error: unknown, mapping: PortMapping, port: number): unknown {
-  if (hasCode(error, "EADDRINUSE")) return taken(mapping, port, "is in use by a program of the host");
+  if (hasCode(error, "EADDRINUSE"))
+    return taken(mapping, port, "address already in use by a program of the host");
   const kind = hasCode(error, "EADDRNOTAVAIL")
     ? "InvalidArgument"
     : hasCode(error, "EACCES")

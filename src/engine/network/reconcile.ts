@@ -6,6 +6,7 @@ import { messageOf } from "../../errors.ts";
 import { NftablesMissing } from "../../linux/nftables.ts";
 import { type Link, Rtnetlink } from "../../linux/rtnetlink.ts";
 import { ensureBridge, removeBridge } from "./bridge.ts";
+import { ownerOf } from "./cable-alias.ts";
 import { aliasPrefix, locked, type NetworkContext, places, vethPrefix } from "./context.ts";
 import { readDefinitions } from "./definitions.ts";
 import { ensureResponder } from "./dns.ts";
@@ -15,7 +16,7 @@ import { Members, networksWithMembers } from "./members.ts";
 import type { Network } from "./network.ts";
 import { PortClaims } from "./port-claims.ts";
 import { type ContainerRecord, readRecord, recordedIds, removeRecord, writeRecord } from "./record.ts";
-import { ownerOf, restoredRecord } from "./restore.ts";
+import { restoredRecord } from "./restore.ts";
 import type { InstalledPort } from "./ruleset.ts";
 import { teardownNetwork } from "./teardown.ts";
 

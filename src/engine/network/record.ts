@@ -2,7 +2,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { places } from "./context.ts";
-import { namesIn, readJson, replaceFile } from "./files.ts";
+import { namesIn, readJson, replaceFile, unfinishedPath } from "./files.ts";
 import type { NetworkDriver } from "./network.ts";
 import type { PublishedPort } from "./port-mapping.ts";
 
@@ -61,7 +61,7 @@ export function writeRecord(root: string, record: ContainerRecord): void {
 }
 
 export function removeRecord(root: string, id: string): void {
-  rmSync(pathOf(root, id), { force: true });
+  for (const path of [pathOf(root, id), unfinishedPath(pathOf(root, id))]) rmSync(path, { force: true });
 }
 
 /** Containers that there are records of. */

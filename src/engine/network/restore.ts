@@ -12,18 +12,6 @@ import type { PublishedPort } from "./port-mapping.ts";
 import type { Attachment, ContainerRecord } from "./record.ts";
 import type { InstalledPort } from "./ruleset.ts";
 
-/** What is written on the host's end of a cable. */
-export function cableAlias(context: NetworkContext, id: string, attachment: Attachment): string {
-  const { network, interfaceName, ipv4, ipv6 } = attachment;
-  return aliasPrefix(context) + [id, network, interfaceName, ipv4 || "-", ipv6 || "-"].join(" ");
-}
-
-/** Whose cable a link of ours is; "" where that is not written on it. */
-export function ownerOf(context: NetworkContext, { alias }: Link): string {
-  const prefix = aliasPrefix(context);
-  return alias.startsWith(prefix) ? (alias.slice(prefix.length).split(" ")[0] ?? "") : "";
-}
-
 /** The record of a container by its cables and ports. It has no names but the start of its ID. */
 export function restoredRecord(
   context: NetworkContext,

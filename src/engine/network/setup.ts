@@ -2,6 +2,7 @@
 import { messageOf, RuntError } from "../../errors.ts";
 import { type Link, Rtnetlink } from "../../linux/rtnetlink.ts";
 import { ensureBridge } from "./bridge.ts";
+import { isInside } from "./check.ts";
 import { locked, type NetworkContext } from "./context.ts";
 import { ensureResponder } from "./dns.ts";
 import { configureInside, makeLinks } from "./endpoint.ts";
@@ -26,7 +27,11 @@ export async function setupNetwork(context: NetworkContext, request: SetupReques
   const { id, signal } = request;
   using namespace = openNamespace(request.namespace, id);
   const earlier = readRecord(context.root, id);
-  if (earlier?.stage === "ready" && earlier.namespace === namespace.key) return setupOf(earlier);
+  if (earlier?.stage === "ready" && isOf(earlier, namespace)) {
+    const known: ContainerRecord = { ...earlier, namespace: namespace.key };
+    if (earlier.namespace === "") writeRecord(context.root, known);
+    return setupOf(known);
+  }
   // Its links may be in the way in the namespace that it is about now, or in one that is still there.
   if (earlier) await teardownNetwork(context, id, { namespace: namespace.fd });
   try {
@@ -38,6 +43,14 @@ export async function setupNetwork(context: NetworkContext, request: SetupReques
     signal?.throwIfAborted();
     throw wrapped(error, id);
   }
+}
+
+/**
+ * Whether a record is about that namespace: one that was read back from the kernel does not know its number, and a new
+ * namespace may get the number of one that is gone.
+ */
+function isOf(record: ContainerRecord, { key, fd }: OpenNamespace): boolean {
+  return (record.namespace === "" || record.namespace === key) && isInside(fd, record);
 }
 
 async function setUp(
@@ -160,6 +173,12 @@ function familiesOf(reservations: readonly Reservation[]): Set<4 | 6> {
     if (attachment.ipv6) families.add(6);
   }
   return families;
+}
+
+/** What a container has now; undefined where it is not set up. */
+export function networkSetupOf({ root }: NetworkContext, id: string): NetworkSetup | undefined {
+  const record = readRecord(root, id);
+  return record && setupOf(record);
 }
 
 /** What a container has, from its record. */

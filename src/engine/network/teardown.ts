@@ -32,7 +32,11 @@ export async function teardownNetwork(
   { namespace, signal }: TeardownOptions = {},
 ): Promise<boolean> {
   const record = readRecord(context.root, id);
-  if (!record) return false;
+  if (!record) {
+    // Half of one, by somebody who was killed.
+    removeRecord(context.root, id);
+    return false;
+  }
   using opened = namespace ? tryOpenNamespace(namespace, id) : undefined;
   const plugged = record.attachments.filter(({ driver }) => driver === "cni");
   let problem: unknown;
@@ -87,7 +91,7 @@ export function leaveMembers({ root, definitions }: NetworkContext, name: string
   if (members.remove(id)) members.write(root, network);
 }
 
-/** A network that nobody defined any more cannot be left in order. */
+/** The container is not on that network. */
 export function noSuchAttachment(id: string, network: string, operation: string): RuntError {
   return new RuntError("NotFound", `container ${id} is not on network ${network}`, {
     operation,

@@ -1,5 +1,6 @@
 /** The OCI runtime of a container, as the engine uses it: ours, in this process, or another's program. */
 import type { Waiting } from "../../runtime/create/conversation.ts";
+import type { IdleShim } from "../../runtime/create/shim.ts";
 import type { LinuxResources } from "../../spec/runtime/resources.ts";
 import type { EngineContext } from "../context.ts";
 import type { MonitorSettings } from "../monitor/create.ts";
@@ -10,6 +11,8 @@ export interface OciCreateOptions {
   readonly config: Record<string, unknown>;
   readonly monitor: MonitorSettings;
   readonly waiting: Waiting;
+  /** Started already; for our own runtime. It stays the caller's. */
+  readonly shim: IdleShim | undefined;
   readonly signal: AbortSignal | undefined;
 }
 

@@ -30,6 +30,8 @@ export interface SpecFacts {
   readonly resources: ResourceFacts;
   /** `linux.seccomp`; undefined: unconfined. */
   readonly seccomp: (capabilities: readonly string[]) => object | undefined;
+  /** Name of the AppArmor profile; undefined: none. */
+  readonly apparmor: string | undefined;
   /** Path in the container of the program that is pid 1 with `--init`. */
   readonly init: string | undefined;
 }
@@ -79,7 +81,7 @@ export function cgroupsPathOf(parent: string | undefined, id: string): string {
 function processOf(
   request: ContainerRequest,
   { args, env, cwd }: Definition,
-  { user, groups, init }: SpecFacts,
+  { user, groups, init, apparmor }: SpecFacts,
   bounding: readonly string[],
 ): object {
   const { security, resources, ulimits, tty, consoleSize } = request;
@@ -99,7 +101,6 @@ function processOf(
     rlimits: rlimitsOf(ulimits),
     noNewPrivileges: security.noNewPrivileges,
     ...(resources.oomScoreAdj !== undefined && { oomScoreAdj: resources.oomScoreAdj }),
-    ...(security.apparmor !== undefined &&
-      security.apparmor !== "unconfined" && { apparmorProfile: security.apparmor }),
+    ...(apparmor !== undefined && { apparmorProfile: apparmor }),
   };
 }

@@ -60,6 +60,7 @@ export class Database implements Disposable {
       for (const step of steps.slice(from)) db.exec(step);
       db.exec(`PRAGMA user_version=${steps.length}`);
       db.exec("COMMIT");
+      if (from === 0) makeRoom(db);
     }
     return new Database(db);
   }
@@ -72,14 +73,21 @@ export class Database implements Disposable {
     return this.#statement(sql).all(...values) as Row[];
   }
 
-  /** @returns how many rows it has changed */
+  /** @returns how many rows it has changed @throws {RuntError} Unavailable where the disk is full */
   run(sql: string, ...values: SQLInputValue[]): number {
-    return Number(this.#statement(sql).run(...values).changes);
+    const work = () => Number(this.#statement(sql).run(...values).changes);
+    return this.#depth > 0 ? work() : this.#withRoom(work);
   }
 
-  /** All of it or nothing, and nobody else writes meanwhile. `work` must not wait for anything. */
+  /**
+   * All of it or nothing, and nobody else writes meanwhile. `work` must not wait for anything, and may be done twice.
+   * @throws {RuntError} Unavailable where the disk is full
+   */
   transaction<T>(work: () => T): T {
-    if (this.#depth > 0) return work();
+    return this.#depth > 0 ? work() : this.#withRoom(() => this.#transaction(work));
+  }
+
+  #transaction<T>(work: () => T): T {
     this.#statement("BEGIN IMMEDIATE").run();
     this.#depth++;
     try {
@@ -87,10 +95,32 @@ export class Database implements Disposable {
       this.#statement("COMMIT").run();
       return result;
     } catch (error) {
-      this.#statement("ROLLBACK").run();
+      // With a full disk SQLite has done so itself.
+      if (this.#db.isTransaction) this.#statement("ROLLBACK").run();
       throw error;
     } finally {
       this.#depth--;
+    }
+  }
+
+  /**
+   * On a full disk containers must still be stopped and removed: what is in the write-ahead log goes to where it has its
+   * place, and the log begins anew in the room that it has.
+   */
+  #withRoom<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      if (!isFull(error)) throw error;
+    }
+    try {
+      this.#db.exec("PRAGMA wal_checkpoint(RESTART)");
+      return work();
+    } catch (error) {
+      if (!isFull(error)) throw error;
+      const path = this.#db.location() ?? "";
+      const site = { operation: "write", path, code: "ENOSPC", hint: "make room on that disk" };
+      throw new RuntError("Unavailable", `${path}: no space left on the disk`, site, error);
     }
   }
 
@@ -113,17 +143,33 @@ export class Database implements Disposable {
 /** Columns by name. */
 export type Row = Readonly<Record<string, unknown>>;
 
+/**
+ * Pages of the file that are there and hold nothing: with a full disk there is room for what becomes of containers that
+ * are stopped and removed.
+ */
+function makeRoom(db: DatabaseSync): void {
+  db.exec("CREATE TABLE IF NOT EXISTS room (bytes BLOB)");
+  db.exec(`INSERT INTO room VALUES (zeroblob(${256 << 10}))`);
+  // Only what has been written once has a place on the disk.
+  db.exec("PRAGMA wal_checkpoint(PASSIVE)");
+  db.exec("DROP TABLE room");
+}
+
 const SQLITE_BUSY = 5;
+const SQLITE_FULL = 13;
+
+function isFull(error: unknown): boolean {
+  return (error as { errcode?: number }).errcode === SQLITE_FULL;
+}
 
 function retryWhileBusy(work: () => void): void {
   const pause = new Int32Array(new SharedArrayBuffer(4));
-  for (const deadline = performance.now() + busyMs; ; ) {
+  for (const deadline = Date.now() + busyMs; ; ) {
     try {
       work();
       return;
     } catch (error) {
-      if ((error as { errcode?: number }).errcode !== SQLITE_BUSY || performance.now() > deadline)
-        throw error;
+      if ((error as { errcode?: number }).errcode !== SQLITE_BUSY || Date.now() > deadline) throw error;
       Atomics.wait(pause, 0, 0, 5);
     }
   }

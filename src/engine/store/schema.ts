@@ -34,4 +34,9 @@ export const steps: readonly string[] = [
      actor TEXT NOT NULL,
      attributes TEXT NOT NULL
    );`,
+  `CREATE TABLE found_images (
+     asked TEXT PRIMARY KEY,
+     version TEXT NOT NULL,
+     found TEXT NOT NULL
+   ) WITHOUT ROWID;`,
 ];

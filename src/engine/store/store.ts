@@ -1,7 +1,10 @@
 /** What the engine remembers, table by table. */
+
+import type { FoundImage } from "../container/image.ts";
 import { Containers } from "./containers.ts";
 import { Database } from "./database.ts";
 import { Events } from "./events.ts";
+import { FoundImages } from "./found-images.ts";
 import { Volumes } from "./volumes.ts";
 
 export class EngineStore implements Disposable {
@@ -9,12 +12,14 @@ export class EngineStore implements Disposable {
   readonly containers: Containers;
   readonly volumes: Volumes;
   readonly events: Events;
+  readonly foundImages: FoundImages<FoundImage>;
 
   private constructor(db: Database) {
     this.db = db;
     this.containers = new Containers(db);
     this.volumes = new Volumes(db);
     this.events = new Events(db);
+    this.foundImages = new FoundImages(db);
   }
 
   /** @throws {RuntError} Unavailable, FailedPrecondition: see `Database.open` */

@@ -1,9 +1,8 @@
 /** From the mounts of a request to mounts whose sources are known; later words for one destination win. */
-import { randomBytes } from "node:crypto";
 import { join, posix } from "node:path";
 import { RuntError } from "../../errors.ts";
+import { randomHex } from "../../linux/random.ts";
 import type { ContainerConfig } from "../../spec/image/config.ts";
-import type { ChainID } from "../../spec/image/digest.ts";
 import { findRecord } from "../container/find.ts";
 import { imageFor } from "../container/image.ts";
 import type { EngineContext } from "../context.ts";
@@ -105,7 +104,7 @@ function volumeMount(
   mount: VolumeMount,
 ): { mount: ResolvedMount; volume: WantedVolume } {
   const anonymous = mount.name === undefined;
-  const name = mount.name ?? randomBytes(32).toString("hex");
+  const name = mount.name ?? randomHex(32);
   if (!anonymous) checkVolumeName(name);
   const { destination, readonly, copyUp, subpath, driverOptions, labels } = mount;
   const source = join(layout.volumes, name, "_data");
@@ -136,7 +135,7 @@ async function imageMount(
 ): Promise<ResolvedMount> {
   const { destination, image: text, subpath } = mount;
   const found = await imageFor(context, { image: text, pull, platform });
-  const top = found?.image.chainIDs.at(-1) as ChainID | undefined;
+  const top = found?.top;
   if (top === undefined) {
     throw new RuntError("InvalidArgument", `image ${text} has no files to mount`, { operation: "create" });
   }

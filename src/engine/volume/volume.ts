@@ -1,9 +1,9 @@
 /** Volumes: directories that outlive containers. */
-import { randomBytes } from "node:crypto";
 import { mkdirSync, readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { RuntError } from "../../errors.ts";
 import { deleteTree } from "../../image/snapshot/aside.ts";
+import { randomHex } from "../../linux/random.ts";
 import { hasCode } from "../../linux/system-error.ts";
 import type { EngineContext } from "../context.ts";
 import type { VolumeRecord } from "../store/volumes.ts";
@@ -43,7 +43,7 @@ export async function createVolume(
       operation: "volume",
     });
   }
-  const name = options.name ?? randomBytes(32).toString("hex");
+  const name = options.name ?? randomHex(32);
   if (options.name !== undefined) checkVolumeName(name);
   insertVolume(context, {
     name,
@@ -188,7 +188,7 @@ function discard({ store, layout }: EngineContext, name: string): void {
   store.volumes.delete(name);
   store.events.append({ type: "volume", action: "destroy", actor: name, attributes: { driver: "local" } });
   try {
-    renameSync(join(layout.volumes, name), join(layout.volumes, `${trash}${randomBytes(8).toString("hex")}`));
+    renameSync(join(layout.volumes, name), join(layout.volumes, `${trash}${randomHex(8)}`));
   } catch (error) {
     if (!hasCode(error, "ENOENT")) throw error;
   }

@@ -9,6 +9,7 @@ import { keepLoaded } from "../../linux/ffi.ts";
 import type { DiffID, Digest } from "../../spec/image/digest.ts";
 import { type AppliedLayer, type ApplyOptions, checkMediaType } from "./apply.ts";
 import { LentBuffers } from "./lent-buffers.ts";
+import { optimise } from "./optimise.ts";
 import { errorFrom, type FromThread, type ToThread } from "./thread-messages.ts";
 
 /** Memory is what limits it: a thread has some 20 MB. */
@@ -72,6 +73,7 @@ export class LayerThreads implements AsyncDisposable {
   }
 
   #start(): Thread {
+    optimise();
     keepLoaded();
     const worker = new Worker(threadFile(), {
       name: "runt-layer",

@@ -38,6 +38,7 @@ export class IdleShim implements Disposable {
   readonly #socket: Fd;
   readonly #handle: number;
   #taken = false;
+  #anticipatesNetwork = false;
 
   /** @throws {SystemError} EAGAIN, ENOMEM, EMFILE */
   constructor() {
@@ -48,8 +49,13 @@ export class IdleShim implements Disposable {
     this.#socket = new Fd(ours[0]!);
   }
 
-  /** Says that the plan will have a network namespace, which takes the kernel longer than all else that it will have. */
+  /**
+   * Says that the plan will have a network namespace, which takes the kernel longer than all else that it will have. To say
+   * it twice is to say it once.
+   */
   anticipateNetwork(): void {
+    if (this.#anticipatesNetwork) return;
+    this.#anticipatesNetwork = true;
     this.#send(anticipateNetwork, []);
   }
 

@@ -13,8 +13,8 @@ import {
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { afterAll, beforeAll, describe, expect } from "vitest";
-import { copy } from "../../../src/cli/copy/copy.ts";
-import { LocalFiles } from "../../../src/cli/copy/local.ts";
+import { copy } from "../../../src/engine/copy/copy.ts";
+import { LocalFiles } from "../../../src/engine/copy/local.ts";
 import { archive, type RawEntry } from "../../support/archive.ts";
 import { asRoot } from "../../support/needs.ts";
 import { forgetEngines, prepareEngines, TestEngine } from "../an-engine.ts";

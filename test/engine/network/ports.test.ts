@@ -201,20 +201,24 @@ describe("a port that is taken", () => {
     );
     expect((await engine.store("inspect", network)).containers.map((each) => each.id)).not.toContain(id);
     container.kill();
-    return error as { kind: string; message: string };
+    return error as { kind: string; message: string; site: Record<string, string> };
   };
 
   onHost("by another container: whatever the address, as long as it is among them", async () => {
     const { container } = await published("web", "8300:80", "127.0.0.1:8301:80");
-    const by = `is published by container ${container.id.slice(0, 12)}`;
+    // Docker's words.
+    const by = `failed: port is already allocated to container ${container.id.slice(0, 12)}`;
     expect(await refused("web", "8300:80")).toMatchObject({
       kind: "AlreadyExists",
-      message: `port 8300/tcp ${by}`,
+      message: `Bind for 0.0.0.0:8300 ${by}`,
+      site: { subject: "port 8300/tcp" },
     });
     expect(await refused("web", "127.0.0.1:8300:80")).toMatchObject({
-      message: `127.0.0.1 port 8300/tcp ${by}`,
+      message: `Bind for 127.0.0.1:8300 ${by}`,
     });
-    expect(await refused("bridge", "8301:80")).toMatchObject({ message: `port 8301/tcp ${by}` });
+    expect(await refused("bridge", "8301:80")).toMatchObject({
+      message: `Bind for 0.0.0.0:8301 ${by}`,
+    });
     const other = await published("web", "8300:80/udp", `${hostAddress.ipv4}:8301:80`);
     await gone(other.container);
     await gone(container);
@@ -225,7 +229,7 @@ describe("a port that is taken", () => {
     const server = await host.serve("tcp", "127.0.0.1", 8302, "program");
     await host.serve("udp", "0.0.0.0", 8303, "program");
     await host.serve("tcp", "::", 8304, "program");
-    const message = "port 8302/tcp is in use by a program of the host";
+    const message = "Bind for 0.0.0.0:8302 failed: address already in use by a program of the host";
     expect(await refused("web", "8302:80")).toMatchObject({ kind: "AlreadyExists", message });
     expect(await refused("web", "8303:80/udp")).toMatchObject({ kind: "AlreadyExists" });
     expect(await refused("web", "8304:80")).toMatchObject({ kind: "AlreadyExists" });

@@ -53,24 +53,27 @@ async function expectNothing(): Promise<void> {
 
 describe("many at once", () => {
   onHost(
-    "from four processes: no address and no port is given out twice",
+    "from fifty processes: no address and no port is given out twice",
     async () => {
-      const engines = [engine, host.engine(), host.engine(), host.engine()];
-      const containers = await Promise.all(Array.from({ length: 24 }, () => host.container()));
+      const count = 50;
+      const containers = await Promise.all(Array.from({ length: count }, () => host.container()));
+      const engines = containers.map(() => host.engine());
       const setups = await Promise.all(
-        containers.map((container, i) => setUp(engines[i % 4]!, container, "bridge", "20000-20100:80")),
+        containers.map((container, i) => setUp(engines[i]!, container, "bridge", "20000-20100:80")),
       );
       const addresses = setups.map(({ attachments }) => attachments[0]!.ipv4);
-      expect(new Set(addresses).size).toBe(24);
+      expect(new Set(addresses).size).toBe(count);
       const ports = setups.map(({ ports: published }) => published[0]!.hostPort).sort();
-      expect(ports).toEqual(Array.from({ length: 24 }, (_, i) => 20000 + i));
+      expect(ports).toEqual(Array.from({ length: count }, (_, i) => 20000 + i));
       // The kernel has it like that, too.
       for (const [i, container] of containers.entries()) {
         expect(container.sh("ip -4 -o addr show eth0")).toContain(` ${addresses[i]} `);
       }
-      expect(host.rules().match(/comment "/g)).toHaveLength(24);
+      expect(host.rules().match(/comment "/g)).toHaveLength(count);
       await Promise.all(
-        containers.map(({ id }, i) => engines[(i + 1) % 4]!.call("teardownNetwork", id, { namespace: null })),
+        containers.map(({ id }, i) =>
+          engines[(i + 1) % count]!.call("teardownNetwork", id, { namespace: null }),
+        ),
       );
       for (const container of containers) container.kill();
       expect(host.rules()).not.toContain("comment");
@@ -149,6 +152,10 @@ describe("kill -9", () => {
     expect(host.rules()).not.toContain(dead.id);
     // Whoever is there keeps what he has, and nobody else gets it.
     expect(alive.sh("ip -o addr show eth0")).toContain("10.86.0.2");
+    expect(await setUp(engine, alive, "bridge", "23000:80")).toMatchObject({
+      attachments: [{ ipv4: "10.86.0.2/16", gateway4: "10.86.0.1", interfaceName: "eth0" }],
+      ports: [{ hostPort: 23000, containerPort: 80 }],
+    });
     await alive.serve("tcp", "0.0.0.0", 80, "alive");
     expect(host.askFromOutside("tcp", hostAddress.ipv4, 23000)).toMatch(/^alive /);
     const next = await host.container();
@@ -247,5 +254,41 @@ describe("state that does not outlive a reboot", () => {
     const again = await setUp(first, await host.container(), "kept");
     expect(again.attachments[0]!.network).toBe("kept");
     expect(isRunning(first.pid)).toBe(true);
+  });
+
+  onHost("of a root that outlives one, leases and claims are forgotten, and networks are not", async () => {
+    await engine.store("create", { name: "app", subnets: [{ subnet: "10.240.1.0/30" }] });
+    const before = await host.container();
+    await setUp(engine, before, "app", "28000:80");
+    before.kill();
+    await until(() => !host.links().some((name) => name.startsWith("rv")));
+    host.sh("nft flush ruleset; ip link del $(ip -j link | grep -o 'rb-[^\"]*')");
+    for (const pid of host.responders()) process.kill(pid, "SIGKILL");
+    writeFileSync(join(host.root, "boot"), "another boot");
+
+    // The only address and the same port, for somebody else.
+    const after = await host.container();
+    const { attachments } = await setUp(engine, after, "app", "28000:80");
+    expect(attachments[0]!.ipv4).toBe("10.240.1.2/30");
+    await after.serve("tcp", "0.0.0.0", 80, "after");
+    expect(host.askFromOutside("tcp", hostAddress.ipv4, 28000)).toMatch(/^after /);
+    expect(host.rules()).not.toContain(before.id);
+    expect((await engine.store("inspect", "app")).containers.map(({ id }) => id)).toEqual([after.id]);
+    after.kill();
+    await engine.reconcile([], "remove");
+    await expectNothing();
+  });
+
+  onHost("a new namespace with the number of one that is gone is not taken for it", async () => {
+    const container = await host.container();
+    await setUp(engine, container, "bridge");
+    // The kernel gives numbers of namespaces again.
+    container.sh("ip link del eth0");
+    expect(container.sh("ip -o link")).not.toContain("eth0");
+    const { attachments } = await setUp(engine, container, "bridge");
+    expect(container.sh("ip -4 -o addr show eth0")).toContain(` ${attachments[0]!.ipv4} `);
+    container.kill();
+    await engine.reconcile([], "remove");
+    await expectNothing();
   });
 });

@@ -2,18 +2,19 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { putImage } from "../../../src/image/archive/put-image.ts";
 import { archiveOf } from "../../../src/image/archive/save.ts";
 import { writeWhole } from "../../../src/image/archive/write-file.ts";
 import { LAYER } from "../../../src/spec/image/media-types.ts";
+import { compiled } from "../../support/compiled.ts";
 import { bytesOf, contentDigest } from "../content/contents.ts";
 import { Room } from "../content/room.ts";
 import type { Order, Outcome } from "./archive-process.ts";
 
-const program = fileURLToPath(new URL("archive-process.ts", import.meta.url));
+const program = compiled(join(import.meta.dirname, "archive-process.ts"));
 
 /** Starts it; it can be killed, and is waited for. */
 function start(order: Order) {

@@ -7,12 +7,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
-import { fileURLToPath } from "node:url";
 import { ContentStore } from "../../../src/image/content/store.ts";
 import { ImageNames } from "../../../src/image/names/names.ts";
+import { compiled } from "../../support/compiled.ts";
 import type { Event, Order } from "./store-process.ts";
 
-const program = fileURLToPath(new URL("store-process.ts", import.meta.url));
+/** Compiled when the first process is started. */
+let program: string | undefined;
 
 type OrderWithoutRoot = Order extends infer O ? (O extends Order ? Omit<O, "root"> : never) : never;
 
@@ -66,6 +67,7 @@ export class StoreProcess {
   readonly #lines: AsyncIterator<string>;
 
   constructor(wrapper: string[], order: string) {
+    program ??= compiled(join(import.meta.dirname, "store-process.ts"));
     const [command, ...args] = [...wrapper, process.execPath, program, order];
     this.#child = spawn(command!, args, { stdio: ["ignore", "pipe", "inherit"] });
     this.exited = once(this.#child, "exit");

@@ -5,6 +5,7 @@ import { describe, expect } from "vitest";
 import { needs } from "../../support/needs.ts";
 import { temporaryDirectory } from "../snapshot/layers.ts";
 import { appConfig, fileLayer, firstLayer, makeImage, secureRegistry, skopeoPush } from "./fixture.ts";
+import { pullProgram } from "./processes.ts";
 
 /** Compresses well: the blob fits, its files do not. */
 const zeros = (rootfs: string) => {
@@ -34,7 +35,6 @@ describe("a full disk", () => {
         const root = join(directory.path, "small");
         mkdirSync(root);
         const order = { root, name: `${remote.registry.domain}/team/app:1`, certDir: remote.certDir };
-        const pull = join(import.meta.dirname, "pull-process.ts");
         // In a mount namespace of its own, so that nothing stays mounted whatever happens.
         const script = `
           mount -t tmpfs -o size=10m tmpfs "$root"
@@ -49,7 +49,13 @@ describe("a full disk", () => {
           "unshare",
           ["-m", "--propagation", "private", "sh", "-ec", script],
           {
-            env: { PATH: process.env.PATH, root, node: process.execPath, pull, order: JSON.stringify(order) },
+            env: {
+              PATH: process.env.PATH,
+              root,
+              node: process.execPath,
+              pull: pullProgram,
+              order: JSON.stringify(order),
+            },
             encoding: "utf8",
             timeout: 60_000,
           },

@@ -5,6 +5,7 @@ import { missing } from "../../support/needs.ts";
 import { consumptionOf } from "../../support/peak-memory.ts";
 import { hasRegistry, startRegistry } from "../../support/registry.ts";
 import { temporaryDirectory } from "../snapshot/layers.ts";
+import { pullProgram } from "./processes.ts";
 
 const gone = hasRegistry ? missing("root") : "docker-registry";
 const limitKb = 150 * 1024;
@@ -28,7 +29,7 @@ describe.skipIf(gone !== undefined)(`memory of a pull${gone ? ` (needs ${gone})`
       const name = `${registry.domain}/large:1`;
       await pushImage(name, layers);
       const order = { root: join(directory.path, "store"), name, certDir: directory.path };
-      const command = [process.execPath, join(import.meta.dirname, "pull-process.ts"), JSON.stringify(order)];
+      const command = [process.execPath, pullProgram, JSON.stringify(order)];
       const pulling = await consumptionOf(command);
       expect(pulling).toMatchObject({ status: 0, stderr: "" });
       const idle = await consumptionOf(command);

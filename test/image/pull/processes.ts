@@ -4,7 +4,11 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
+import { compiled } from "../../support/compiled.ts";
 import type { PullOrder, PullResult } from "./pull-process.ts";
+
+/** The program. */
+export const pullProgram = compiled(join(import.meta.dirname, "pull-process.ts"));
 
 /** One that runs; killed when disposed of. */
 export class PullProcess implements AsyncDisposable {
@@ -14,12 +18,7 @@ export class PullProcess implements AsyncDisposable {
 
   /** @param wrapper words before node's */
   constructor(order: PullOrder, wrapper: readonly string[] = []) {
-    const [command, ...args] = [
-      ...wrapper,
-      process.execPath,
-      join(import.meta.dirname, "pull-process.ts"),
-      JSON.stringify(order),
-    ];
+    const [command, ...args] = [...wrapper, process.execPath, pullProgram, JSON.stringify(order)];
     this.#child = spawn(command!, args, { stdio: ["ignore", "pipe", "inherit"] });
     this.#exited = once(this.#child, "exit");
     this.#lines = createInterface(this.#child.stdout)[Symbol.asyncIterator]();

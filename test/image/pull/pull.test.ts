@@ -9,6 +9,7 @@ import type { ImageProgress } from "../../../src/image/progress.ts";
 import { archive } from "../../support/archive.ts";
 import { missing } from "../../support/needs.ts";
 import { hasRegistry } from "../../support/registry.ts";
+import { storeIndex } from "../content/images.ts";
 import { temporaryDirectory } from "../snapshot/layers.ts";
 import {
   anImageStore,
@@ -116,6 +117,18 @@ describe.skipIf(gone !== undefined)(
       expect(removed.layers).toHaveLength(4);
       expect((await images.list()).map(({ id }) => id)).toEqual([second.image.id]);
       expect((await images.fsck()).layers).toEqual({ checked: 1, problems: [] });
+    });
+
+    test("an image that two names lead to in two ways is gone with the second", async () => {
+      await using store = await anImageStore();
+      const { images } = store;
+      const { content, names } = images.stores;
+      const { image } = await images.pull(name, { registry: remote.options });
+      await using lease = await content.lease();
+      await names.set("localhost/index:1", await storeIndex(content, lease, [image.manifest]));
+      expect((await images.find(image.id, { operation: "test" })).image.names).toHaveLength(2);
+      expect((await images.remove(name, { force: false })).deleted).toEqual([]);
+      expect((await images.remove("localhost/index:1", { force: false })).deleted).toEqual([image.id]);
     });
 
     test("another platform than there is: refused, and nothing is left", async () => {

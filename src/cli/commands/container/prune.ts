@@ -3,6 +3,9 @@ import { confirmed, filterOption, filtersOf, matchesLabels, openEngine } from ".
 import { humanSize } from "../../human.ts";
 import { untilOf } from "../../until.ts";
 
+/** -f is --force here. */
+const { short: _short, ...filter } = filterOption("until=time, label=key[=value], label!=key[=value]");
+
 export default command({
   name: "prune",
   synopsis: "runt prune [options]",
@@ -10,7 +13,7 @@ export default command({
   source: "docker container prune",
   operands: [],
   options: {
-    filter: { ...filterOption("until=time, label=key[=value], label!=key[=value]") },
+    filter,
     force: { type: "boolean", summary: "do not ask", short: "f" },
   },
   async run(context, _operands, { filter, force }) {

@@ -3,8 +3,9 @@
  * file goes and what it is called there, as with docker.
  * @see docker cp, "Extended description"
  */
-import type { CopyInOptions, CopyOutOptions, FoundFile } from "../../engine/container/copy.ts";
+
 import { RuntError } from "../../errors.ts";
+import type { CopyInOptions, CopyOutOptions, FoundFile } from "../container/copy.ts";
 
 /** Where files come from, or go to. */
 export interface CopyEnd {

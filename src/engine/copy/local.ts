@@ -1,13 +1,13 @@
 /** Files of the host for `cp`, in the form that a container's have: found by a path, read and written as archives. */
 import { constants, lstatSync, openSync, realpathSync, type Stats } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import type { CopyInOptions, CopyOutOptions, FileStat, FoundFile } from "../../engine/container/copy.ts";
 import { RuntError } from "../../errors.ts";
 import { extractArchive } from "../../image/layer/extract.ts";
 import { packPath } from "../../image/layer/pack.ts";
 import { Fd } from "../../linux/fd.ts";
 import { O_PATH } from "../../linux/openat2.ts";
 import { hasCode } from "../../linux/system-error.ts";
+import type { CopyInOptions, CopyOutOptions, FileStat, FoundFile } from "../container/copy.ts";
 import type { CopyEnd } from "./copy.ts";
 
 export class LocalFiles implements CopyEnd {

@@ -1,0 +1,20 @@
+/** The engine for programs: what `import … from "runt"` has of it. */
+export type { BuilderStartOptions, FileToCopy } from "./builder.ts";
+export { ContainerBuilder } from "./builder.ts";
+export { type Aborting, RuntContainer, type StopOptions } from "./container.ts";
+export type { CopyOptions, WriteFileOptions } from "./files.ts";
+export { type ImageInfo, RuntImages } from "./images.ts";
+export type { LogsOptions, OutputLine } from "./logs.ts";
+export type { MountOption } from "./mounts.ts";
+export { RuntNetwork, RuntNetworks } from "./networks.ts";
+export type { ContainerOptions as RuntContainerOptions, HealthOption, NetworkOption } from "./options.ts";
+export type { PortOption } from "./ports.ts";
+export { type ExecOptions, ExecProcess, type ExecResult, type SpawnOptions } from "./process.ts";
+export type { RunOptions as RuntRunOptions, RunResult as RuntRunResult } from "./run.ts";
+export { Runt, type RuntOptions } from "./runt.ts";
+export type { Size } from "./size.ts";
+export { RuntVolume, RuntVolumes } from "./volumes.ts";
+export { WaitStrategy, type WaitTarget } from "./wait/strategy.ts";
+export { type UntilReadyOptions, untilReady } from "./wait/until-ready.ts";
+export { Wait } from "./wait/wait.ts";
+export { WaitError } from "./wait/wait-error.ts";

@@ -1,0 +1,24 @@
+/** Random numbers of the kernel's, without node:crypto, which takes longer to load than a container takes to start. */
+import { closeSync, openSync, readSync } from "node:fs";
+
+/** @returns two hexadecimal digits a byte */
+export function randomHex(bytes: number): string {
+  return randomBytes(bytes).toString("hex");
+}
+
+/** @param limit at most 2^24 @returns 0 to `limit` - 1; the first are likelier than the last by 2^-24 */
+export function randomBelow(limit: number): number {
+  return randomBytes(6).readUIntBE(0, 6) % limit;
+}
+
+function randomBytes(count: number): Buffer {
+  const bytes = Buffer.alloc(count);
+  const file = openSync("/dev/urandom", "r");
+  try {
+    // So few come in one piece.
+    readSync(file, bytes);
+  } finally {
+    closeSync(file);
+  }
+  return bytes;
+}

@@ -1,0 +1,56 @@
+/** The same command lines with podman and with runt: they differ where docs/compat.md says so, and nowhere else. */
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { missing } from "../support/needs.ts";
+import { cases } from "./cases/index.ts";
+import { compare } from "./compare.ts";
+import { knownDifferences } from "./differences.ts";
+import { Peer } from "./peer.ts";
+
+const needed = ["root", "cgroup2", "program:podman", "program:conmon", "program:catatonit"];
+const gone = missing(...needed) ?? otherVersion();
+
+/** Another version differs elsewhere, which would say nothing of runt. */
+function otherVersion(): string | undefined {
+  const version = execFileSync("podman", ["--version"], { encoding: "utf8" });
+  return / 4\.3\./.test(version) ? undefined : `podman 4.3, not ${version.trim()}`;
+}
+
+const listed = knownDifferences.flatMap(({ at }) => at);
+
+describe.skipIf(gone !== undefined)(`runt beside podman${gone ? ` (needs ${gone})` : ""}`, () => {
+  let [podman, runt]: (Peer | undefined)[] = [];
+
+  beforeAll(async () => {
+    podman = await Peer.open("podman");
+    runt = await Peer.open("runt");
+  }, 60_000);
+
+  afterAll(async () => {
+    await Promise.all([podman, runt].map((peer) => peer?.[Symbol.asyncDispose]()));
+  }, 60_000);
+
+  test.each(cases)("$name", { timeout: 180_000 }, async (one) => {
+    const differences = await compare(one, podman!, runt!);
+    expect(differences.map(({ at }) => at).sort(), JSON.stringify(differences, null, 1)).toEqual(
+      listed.filter((at) => at.startsWith(`${one.name}: `)).sort(),
+    );
+  });
+});
+
+describe("docs/compat.md", () => {
+  const page = readFileSync(join(import.meta.dirname, "../../docs/compat.md"), "utf8");
+
+  test("every known difference belongs to a case, once", () => {
+    expect(new Set(listed).size).toBe(listed.length);
+    const lost = listed.filter((at) => !cases.some(({ name }) => at.startsWith(`${name}: `)));
+    expect(lost).toEqual([]);
+    expect(new Set(cases.map(({ name }) => name)).size).toBe(cases.length);
+  });
+
+  test.each(knownDifferences)("says: $title", ({ title, reason }) => {
+    expect(page).toContain(`**${title}.** ${reason}`);
+  });
+});
