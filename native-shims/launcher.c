@@ -34,16 +34,30 @@ drop_node_variables (void)
 /* Without the thread that waits for SIGUSR1 to open a debugger: the signal is the container's. With one V8 worker
  * thread, not one per processor: a foreground run stays for as long as its container.
  *
- * runt-oci either ends after some milliseconds or waits. Machine code that V8 makes of its JavaScript is finished too
+ * A command either ends after some milliseconds or waits. Machine code that V8 makes of its JavaScript is finished too
  * late to be of use, and garbage is collected only to be thrown away with the process: without either it takes a tenth
  * less time and 10 MB less memory. Nor does it need a hash seed of its own, for which V8 looks for primes and builds all of
  * its tables anew: the only names that it hashes are its caller's, who may as well not call it. The bytecode beside a
  * bundle is made under the same flags (scripts/bytecode.ts). */
-static char *const every_program[] = { "--disable-sigusr1", "--v8-pool-size=1", NULL };
-static char *const runt_oci[]
+static char *const every_command[] = { "--disable-sigusr1", "--v8-pool-size=1", NULL };
+static char *const short_command[]
     = { "--min-semi-space-size=16", "--no-opt", "--no-maglev", "--no-sparkplug", "--no-rehash-snapshot",
         "--no-regexp-peephole-optimization", NULL };
 enum { MAX_FLAGS = 10 };
+
+/* Commands of runt that work through archives, which is worth machine code. */
+static char *const long_commands[]
+    = { "pull", "push", "load", "save", "import", "export", "commit", "cp", NULL };
+
+static int
+is_long (int argc, char **argv)
+{
+  for (int i = 1; i < argc; i++)
+    for (char *const *name = long_commands; *name; name++)
+      if (strcmp (argv[i], *name) == 0)
+        return 1;
+  return 0;
+}
 
 static int
 append (char **arguments, int n, char *const *flags)
@@ -79,9 +93,9 @@ main (int argc, char **argv)
     return fail ("malloc", "arguments");
   int n = 0;
   arguments[n++] = node;
-  n = append (arguments, n, every_program);
-  if (strcmp (slash + 1, "runt-oci") == 0)
-    n = append (arguments, n, runt_oci);
+  n = append (arguments, n, every_command);
+  if (strcmp (slash + 1, "runt-oci") == 0 || !is_long (argc, argv))
+    n = append (arguments, n, short_command);
   /* Node takes an --env-file for its own wherever it stands, unless "--" comes before. */
   arguments[n++] = (char *) "--";
   arguments[n++] = program;

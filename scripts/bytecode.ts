@@ -18,19 +18,22 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /** V8 takes bytecode only under the flags it was made under: those that native-shims/launcher.c gives to Node. */
-export const nodeFlags: Readonly<Record<string, readonly string[]>> = {
-  "runt-oci": [
-    "--disable-sigusr1",
-    "--v8-pool-size=1",
-    "--min-semi-space-size=16",
-    "--no-opt",
-    "--no-maglev",
-    "--no-sparkplug",
-    "--no-rehash-snapshot",
-    "--no-regexp-peephole-optimization",
-  ],
-  runt: ["--disable-sigusr1", "--v8-pool-size=1"],
-};
+const everyCommand = ["--disable-sigusr1", "--v8-pool-size=1"];
+const shortCommand = [
+  "--min-semi-space-size=16",
+  "--no-opt",
+  "--no-maglev",
+  "--no-sparkplug",
+  "--no-rehash-snapshot",
+  "--no-regexp-peephole-optimization",
+];
+const longCommands = ["pull", "push", "load", "save", "import", "export", "commit", "cp"];
+
+/** What the launcher gives to Node for a command of a program. */
+export function nodeFlags(program: string, command: string): readonly string[] {
+  const isLong = program === "runt" && longCommands.includes(command);
+  return isLong ? everyCommand : [...everyCommand, ...shortCommand];
+}
 
 export interface BytecodeOptions {
   /** The Node that will load it, which V8 insists on. */
@@ -55,7 +58,7 @@ export function makeBytecode(options: BytecodeOptions): string[] {
     // Not through a pipe: a container that was created keeps its stderr open, and we would wait for its end.
     const data = program === "runt" ? ["--data-root", join(work, "data")] : [];
     const given = [...state, ...data, ...(command ? [command] : []), ...args];
-    const run = spawnSync(options.node, [...nodeFlags[program]!, trainer, boot, output, ...given], {
+    const run = spawnSync(options.node, [...nodeFlags(program, command), trainer, boot, output, ...given], {
       stdio: "ignore",
       timeout: 10_000,
       killSignal: "SIGKILL",
@@ -94,6 +97,8 @@ function trainEngine(
 ): void {
   const archive = join(work, "image.tar");
   spawnSync("tar", ["-C", join(bundle, "rootfs"), "-cf", archive, "."]);
+  // For how they start; what takes long is compiled as it runs.
+  for (const command of longCommands) train("runt", command, "--help");
   train("runt", "import", archive, "trained");
   // As if a while had passed: what a name means is kept for later commands where it is not quite new.
   const index = join(work, "data/content/index.json");

@@ -84,8 +84,11 @@ function asFunction(text: string, path: string): string {
         ? `Promise.resolve().then(() => __load("${nameOf(from)}"))`
         : `Promise.resolve().then(() => require("${from}"))`,
     )
-    // Of a CommonJS module, and then there is nothing else.
-    .replace(/^export default (.*);$/m, "return {default: $1};")
+    // A CommonJS module, and then there is nothing else: it is its own default, and what it has can be imported by name.
+    .replace(
+      /^export default (.*);$/m,
+      "const whole = $1;\nreturn Object.create(whole, { default: { value: whole } });",
+    )
     .replace(new RegExp(`^export ${list};$`, "m"), (_all, names) => `return {${given(names)}};`);
   const left = /^(?:import|export)\b.*$/m.exec(body);
   if (left) throw new Error(`${path}: ${left[0]}`);

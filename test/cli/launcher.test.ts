@@ -67,14 +67,15 @@ describe("the launcher", () => {
     expect(existsSync(join(root, "c"))).toBe(false);
   });
 
-  test.each(Object.entries(nodeFlags))(
-    "%s: Node gets the flags that the bytecode was made under",
-    (name, flags) => {
-      copyFileSync(program, join(root, "bin", name));
-      writeFileSync(join(root, `dist/cli/${name}.cjs`), "console.log(JSON.stringify(process.execArgv))");
-      expect(start(join(root, "bin", name), ["--version"])).toEqual(flags);
-    },
-  );
+  test.each([
+    ["runt-oci", "run"],
+    ["runt", "run"],
+    ["runt", "pull"],
+  ])("%s %s: Node gets the flags that the bytecode was made under", (name, command) => {
+    copyFileSync(program, join(root, "bin", name));
+    writeFileSync(join(root, `dist/cli/${name}.cjs`), "console.log(JSON.stringify(process.execArgv))");
+    expect(start(join(root, "bin", name), ["--root", "/x", command])).toEqual(nodeFlags(name, command));
+  });
 
   test("the exit status is the program's", () => {
     expect(spawnSync(program, ["exit"], { env: {} }).status).toBe(7);

@@ -10,16 +10,23 @@ export interface Difference {
   readonly runt: unknown;
 }
 
+export interface Compared {
+  readonly differences: readonly Difference[];
+  /** All that was seen of runt. */
+  readonly ours: Readonly<Record<string, unknown>>;
+}
+
 /** Both do the case at the same time. */
-export async function compare(one: Case, podman: Peer, runt: Peer): Promise<Difference[]> {
+export async function compare(one: Case, podman: Peer, runt: Peer): Promise<Compared> {
   const results = await Promise.allSettled([podman, runt].map((peer) => seen(one, peer)));
   const [theirs, ours] = results.map((result) => {
     if (result.status === "rejected") throw result.reason;
     return result.value;
-  });
-  return [...new Set([...Object.keys(theirs!), ...Object.keys(ours!)])]
-    .filter((key) => !isDeepStrictEqual(theirs![key], ours![key]))
-    .map((key) => ({ at: `${one.name}: ${key}`, podman: theirs![key], runt: ours![key] }));
+  }) as [Compared["ours"], Compared["ours"]];
+  const differences = [...new Set([...Object.keys(theirs), ...Object.keys(ours)])]
+    .filter((key) => !isDeepStrictEqual(theirs[key], ours[key]))
+    .map((key) => ({ at: `${one.name}: ${key}`, podman: theirs[key], runt: ours[key] }));
+  return { differences, ours };
 }
 
 async function seen(one: Case, peer: Peer): Promise<Readonly<Record<string, unknown>>> {

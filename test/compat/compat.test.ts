@@ -2,10 +2,11 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { missing } from "../support/needs.ts";
 import { cases } from "./cases/index.ts";
-import { compare } from "./compare.ts";
+import { type Compared, compare } from "./compare.ts";
 import { knownDifferences } from "./differences.ts";
 import { Peer } from "./peer.ts";
 
@@ -33,10 +34,17 @@ describe.skipIf(gone !== undefined)(`runt beside podman${gone ? ` (needs ${gone}
   }, 60_000);
 
   test.each(cases)("$name", { timeout: 180_000 }, async (one) => {
-    const differences = await compare(one, podman!, runt!);
-    expect(differences.map(({ at }) => at).sort(), JSON.stringify(differences, null, 1)).toEqual(
-      listed.filter((at) => at.startsWith(`${one.name}: `)).sort(),
-    );
+    const expected = listed.filter((at) => at.startsWith(`${one.name}: `)).sort();
+    const places = ({ differences }: Compared): string[] => differences.map(({ at }) => at).sort();
+    let compared = await compare(one, podman!, runt!);
+    // Now and then podman 4.3 loses the output of a short program, or restarts what was just stopped. It may try again;
+    // what runt does must be the same each time.
+    for (let again = 0; again < 2 && !isDeepStrictEqual(places(compared), expected); again++) {
+      const { ours } = compared;
+      compared = await compare(one, podman!, runt!);
+      expect(compared.ours).toEqual(ours);
+    }
+    expect(places(compared), JSON.stringify(compared.differences, null, 1)).toEqual(expected);
   });
 });
 

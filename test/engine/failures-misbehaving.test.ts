@@ -4,10 +4,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect } from "vitest";
 import { hierarchy } from "../../src/runtime/cgroup/hierarchy.ts";
 import { eventually } from "../support/container.ts";
-import { asRoot, needs } from "../support/needs.ts";
+import { asRoot } from "../support/needs.ts";
 import { forgetEngines, prepareEngines, TestEngine } from "./an-engine.ts";
-
-const withPids = needs("root", "cgroup2", "pids controller");
 
 beforeAll(prepareEngines);
 afterAll(forgetEngines);
@@ -43,15 +41,6 @@ describe("forks without end", () => {
     // Commands for it, and for others, work.
     expect(await t.status(id)).toBe("running");
     expect(await t.output(t.script("echo fine"))).toMatchObject({ code: 0, stdout: "fine\n" });
-    await t.engine.stop(id, { timeoutSeconds: 1 });
-    expect(await t.status(id)).toBe("exited");
-    await end(t, id);
-  });
-
-  withPids("--pids-limit holds it, root or not", async () => {
-    await using t = await TestEngine.open();
-    const id = await t.running(t.script(bomb, { resources: { pids: 30 } }));
-    expect(await most(id, 10)).toBeLessThanOrEqual(30);
     await t.engine.stop(id, { timeoutSeconds: 1 });
     expect(await t.status(id)).toBe("exited");
     await end(t, id);

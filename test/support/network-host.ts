@@ -24,6 +24,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll } from "vitest";
 import type * as engine from "../../src/engine/network/index.ts";
 import { isAlive, readProcessStat } from "../../src/linux/process.ts";
 import { Script } from "./script.ts";
@@ -104,12 +105,15 @@ let script: Script | undefined;
 
 /** The program that calls the engine, compiled once for a test file. */
 function driverPath(): string {
-  if (!script) {
-    script = new Script(driver);
-    process.once("exit", () => script?.[Symbol.dispose]());
-  }
+  script ??= new Script(driver);
   return script.path;
 }
+
+// Of the file that we are imported by.
+afterAll(() => {
+  script?.[Symbol.dispose]();
+  script = undefined;
+});
 
 /** A process that calls the engine on a machine. */
 export class Engine implements AsyncDisposable {

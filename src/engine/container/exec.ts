@@ -1,4 +1,6 @@
 /** `exec`: one more process in a container that runs: in its namespaces, its cgroup, behind its seccomp filter. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { RuntError } from "../../errors.ts";
 import { randomHex } from "../../linux/random.ts";
 import { readConfigOf } from "../../runtime/container/config-store.ts";
@@ -10,6 +12,7 @@ import { ContainerProcess } from "../../runtime/library/process.ts";
 import { Stdio } from "../../runtime/library/stdio.ts";
 import { CAPABILITIES } from "../../spec/runtime/capabilities.ts";
 import type { Config } from "../../spec/runtime/config.ts";
+import { parseJson } from "../../spec/runtime/json.ts";
 import type { Process } from "../../spec/runtime/process.ts";
 import type { EngineContext } from "../context.ts";
 import type { ContainerRecord } from "../record.ts";
@@ -51,6 +54,15 @@ export async function execInContainer(
   request: ExecRequest,
 ): Promise<ContainerProcess> {
   const { record, found, process } = prepare(context, text, request);
+  if (!found) {
+    const { execForeign } = await import("../oci/foreign-exec.ts");
+    const { tty = false, stdin = false, consoleSize, signal } = request;
+    const program = record.request.runtime!;
+    const asked = { program, process, tty, stdin, consoleSize, signal };
+    const running = await execForeign(context, record.id, asked);
+    tellEnd(context, record, tellStart(context, record, request), running);
+    return running;
+  }
   const stdio = new Stdio(request.tty ? "terminal" : [request.stdin ? "pipe" : "ignore", "pipe", "pipe"]);
   try {
     const launched = await startExec(
@@ -83,6 +95,12 @@ export async function execDetached(
   request: ExecRequest,
 ): Promise<void> {
   const { record, found, process } = prepare(context, text, { ...request, tty: false });
+  if (!found) {
+    const { execForeignDetached } = await import("../oci/foreign-exec.ts");
+    await execForeignDetached(context, record.id, { program: record.request.runtime!, process });
+    tellStart(context, record, request);
+    return;
+  }
   const stdio = new Stdio("ignore");
   try {
     await startExec(
@@ -123,11 +141,14 @@ function tellEnd(
     .catch(() => {});
 }
 
-function prepare(
-  context: EngineContext,
-  text: string,
-  request: ExecRequest,
-): { readonly record: ContainerRecord; readonly found: Found; readonly process: Process } {
+interface Prepared {
+  readonly record: ContainerRecord;
+  /** Undefined: another runtime's. */
+  readonly found: Found | undefined;
+  readonly process: Process;
+}
+
+function prepare(context: EngineContext, text: string, request: ExecRequest): Prepared {
   const record = findRunning(context, text, "exec");
   if (observe(context, record).status === "paused") {
     throw refuse(
@@ -138,6 +159,11 @@ function prepare(
   }
   if (request.args.length === 0 || request.args[0] === "") {
     throw new RuntError("InvalidArgument", "no command specified", { operation: "exec" });
+  }
+  if (record.request.runtime !== undefined) {
+    const path = join(context.layout.container(record.id), "config.json");
+    const config = parseJson(readFileSync(path, "utf8"), { where: "config.json", operation: "exec" });
+    return { record, found: undefined, process: processFor(record, config as Config, request) };
   }
   const found = findContainer(context.runtime.root, record.id, "exec");
   return { record, found, process: processFor(record, readConfigOf(found.directory), request) };

@@ -2,10 +2,12 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import type { Count } from "../../runtime/cgroup/stats/files.ts";
+import { cgroupStats } from "../../runtime/cgroup/stats/stats.ts";
 import type { CgroupStats } from "../../runtime/cgroup/stats/types.ts";
 import { containerStats } from "../../runtime/container/events.ts";
 import type { EngineContext } from "../context.ts";
 import type { ListedRecord } from "../store/containers.ts";
+import { cgroupOfProcess, isForeign } from "./cgroup.ts";
 import { findRecord } from "./find.ts";
 import { observe } from "./observe.ts";
 
@@ -63,7 +65,9 @@ function usageOf(context: EngineContext, record: ListedRecord): Usage | undefine
   const { status, run } = observe(context, record);
   if ((status !== "running" && status !== "paused") || !run.init) return undefined;
   try {
-    const data = containerStats(context.runtime, record.id).data as CgroupStats;
+    const data = isForeign(context, record.id)
+      ? statsOfProcess(run.init.pid)
+      : (containerStats(context.runtime, record.id).data as CgroupStats);
     return usageFrom(data, {
       stat: readFileSync("/proc/stat", "latin1"),
       meminfo: readFileSync("/proc/meminfo", "latin1"),
@@ -75,6 +79,11 @@ function usageOf(context: EngineContext, record: ListedRecord): Usage | undefine
   } catch {
     return undefined; // it has just ended
   }
+}
+
+function statsOfProcess(pid: number): CgroupStats {
+  using cgroup = cgroupOfProcess(pid);
+  return cgroupStats(cgroup);
 }
 
 /** Texts of /proc. */

@@ -4,6 +4,7 @@ import { text as textOf } from "node:stream/consumers";
 import { RuntError } from "../../errors.ts";
 import { listProcesses } from "../../runtime/container/list.ts";
 import type { EngineContext } from "../context.ts";
+import { cgroupOfProcess, isForeign } from "./cgroup.ts";
 import { findRunning } from "./find.ts";
 
 export interface ProcessTable {
@@ -21,8 +22,8 @@ export async function containerProcesses(
   text: string,
   options: readonly string[] = [],
 ): Promise<ProcessTable> {
-  const { id } = findRunning(context, text, "top");
-  const pids = listProcesses(context.runtime, id);
+  const { id, run } = findRunning(context, text, "top");
+  const pids = isForeign(context, id) ? processesBeside(run.init!.pid) : listProcesses(context.runtime, id);
   const words = options.length > 0 ? options : ["-ef"];
   // By themselves many options mean the processes of our own terminal; and some do not go with a list of pids.
   const listed = await ps([...words, `-q${pids.join()}`]);
@@ -31,6 +32,11 @@ export async function containerProcesses(
     throw new RuntError("InvalidArgument", `error running ps: ${output.stderr.trim()}`, { operation: "top" });
   }
   return parseProcesses(output.stdout, new Set(pids));
+}
+
+function processesBeside(pid: number): number[] {
+  using cgroup = cgroupOfProcess(pid);
+  return cgroup.processes();
 }
 
 /** The rows of ps whose PID is one of `pids`. @throws {RuntError} InvalidArgument without that column */

@@ -7,9 +7,9 @@
  * ```
  */
 
-import type { PullOptions } from "../container/image.ts";
 import { RuntError } from "../../errors.ts";
 import { hierarchy } from "../../runtime/cgroup/hierarchy.ts";
+import type { PullOptions } from "../container/image.ts";
 import type { ListedContainer, ListOptions } from "../container/ps.ts";
 import { Engine, type EngineOptions } from "../engine.ts";
 import { Attended } from "./attended.ts";

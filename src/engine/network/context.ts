@@ -1,9 +1,9 @@
 /** Where networks are kept, and what tells the links and rules of one engine from those of another on the same machine. */
-import { createHash } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Fd } from "../../linux/fd.ts";
 import { flock } from "../../linux/flock.ts";
+import { sha256 } from "../../spec/sha256.ts";
 import { forgetFormerBoot } from "./former-boot.ts";
 
 /** The root that runt's own command uses; its table of nftables is called `runt`. */
@@ -36,7 +36,7 @@ export function networkContext(options: {
 
 /** SHA-256 in hexadecimal. */
 export function hexOf(...parts: readonly string[]): string {
-  return createHash("sha256").update(parts.join("\0")).digest("hex");
+  return sha256(parts.join("\0")).toString("hex");
 }
 
 /** The files and directories below `root`. */

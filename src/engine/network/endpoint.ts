@@ -1,11 +1,11 @@
 /** A container's interface: the links, and inside the addresses and routes. */
-import { createHash } from "node:crypto";
 import { RuntError } from "../../errors.ts";
 import type { Fd } from "../../linux/fd.ts";
 import { bytesOfAddress, parseCidr, parseInetAddress } from "../../linux/inet-address.ts";
 import { type Attribute, u32 } from "../../linux/netlink.ts";
 import { AF_INET, AF_INET6, type Link, type Rtnetlink } from "../../linux/rtnetlink.ts";
 import { hasCode } from "../../linux/system-error.ts";
+import { sha256 } from "../../spec/sha256.ts";
 import { addAddress } from "./bridge.ts";
 import { cableAlias } from "./cable-alias.ts";
 import type { NetworkContext } from "./context.ts";
@@ -128,9 +128,7 @@ export function configureInside(
  */
 export function macAddressFor(address: string, id: string): string {
   const parsed = parseCidr(address);
-  const bytes = parsed
-    ? bytesOfAddress(parsed.address).subarray(-4)
-    : createHash("sha256").update(id).digest().subarray(0, 4);
+  const bytes = parsed ? bytesOfAddress(parsed.address).subarray(-4) : sha256(id).subarray(0, 4);
   return [0x02, 0x52, ...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join(":");
 }
 

@@ -31,12 +31,7 @@ export function foreignRuntime(
   const bundle = layout.container(id);
   const rootfs = join(bundle, "rootfs");
   const state = join(layout.runRoot, id);
-  const argv = (...words: string[]): [string, ...string[]] => [
-    findProgram(program),
-    "--root",
-    state,
-    ...words,
-  ];
+  const argv = (...words: string[]) => foreignArgv(layout, id, program, words);
   const run = (...words: string[]) => execute(argv(...words), words[0]!);
   const remove = async (): Promise<void> => {
     if (existsSync(join(state, id))) await run("delete", "--force", id);
@@ -101,6 +96,16 @@ export function foreignRuntime(
       await run("update", "--resources", file, id);
     },
   };
+}
+
+/** Command line of a container's runtime. @throws {RuntError} NotFound where there is no such program */
+export function foreignArgv(
+  { runRoot }: EngineContext["layout"],
+  id: string,
+  program: string,
+  words: readonly string[],
+): [string, ...string[]] {
+  return [findProgram(program), "--root", join(runRoot, id), ...words];
 }
 
 /** TypeScript has not heard of it yet. @see tc39.es/proposal-json-parse-with-source */

@@ -2,11 +2,11 @@
  * Who needs a layer from outside the store: the directory of a bundle or of a container's own layers. As long as that
  * directory is there, the layer and those below it stay; nobody has to say goodbye.
  */
-import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { hasCode } from "../../linux/system-error.ts";
 import type { ChainID } from "../../spec/image/digest.ts";
+import { sha256 } from "../../spec/sha256.ts";
 
 /** One directory and the layer that it needs. */
 export interface LayerUse {
@@ -15,10 +15,8 @@ export interface LayerUse {
   readonly chainID: ChainID;
 }
 
-/** A name can have 255 bytes. Of most directories it is the path itself, for which node:crypto need not be loaded. */
 function fileOf(uses: string, path: string): string {
-  const name = Buffer.from(path).toString("base64url");
-  return join(uses, name.length <= 200 ? name : createHash("sha256").update(path).digest("hex"));
+  return join(uses, sha256(path).toString("hex"));
 }
 
 /** Notes that the directory `path`, which is there, needs a layer; a former note of it is replaced. */

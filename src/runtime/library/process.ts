@@ -6,18 +6,22 @@ import type { Launched } from "../create/launch.ts";
 import { signalNumber } from "./signal.ts";
 import type { Stdio } from "./stdio.ts";
 
+/** What a process is known by, whoever has started it. */
+type Started = Pick<Launched, "pid" | "startTime" | "exited" | typeof Symbol.dispose>;
+type Streams = Pick<Stdio, "stdin" | "stdout" | "stderr" | "resize" | "close">;
+
 export class ContainerProcess implements AsyncDisposable {
   /** On the host. */
   readonly pid: number;
   readonly stdin: Writable | null;
   readonly stdout: Readable | null;
   readonly stderr: Readable | null;
-  readonly #launched: Launched;
-  readonly #stdio: Stdio;
+  readonly #launched: Started;
+  readonly #stdio: Streams;
   readonly #exit: Promise<ExitStatus>;
 
   /** Takes over `launched`. */
-  constructor(launched: Launched, stdio: Stdio) {
+  constructor(launched: Started, stdio: Streams) {
     this.pid = launched.pid;
     this.stdin = stdio.stdin;
     this.stdout = stdio.stdout;

@@ -183,6 +183,16 @@ export default [
       };
     },
   }),
+  ...about("container prune", {
+    "what does not run": async (e) => {
+      await e.up("runs");
+      await e.ok("create", "--name", "made", plain);
+      return {
+        status: (await e.see("container", "prune", "-f")).status,
+        left: await e.see("ps", "-a", "--format", "{{.Names}}"),
+      };
+    },
+  }),
   ...about("update", {
     "restart policy": async (e) => {
       await e.ok("create", "--name", "box", plain);

@@ -1,7 +1,10 @@
 /** Containers that another OCI runtime makes; here it is runc. */
 
+import { isDeepStrictEqual } from "node:util";
 import { afterAll, beforeAll, describe, expect } from "vitest";
+import type { ExecRequest } from "../../../src/engine/container/exec.ts";
 import { readMountInfo } from "../../../src/linux/mountinfo.ts";
+import { eventually } from "../../support/container.ts";
 import { needs } from "../../support/needs.ts";
 import { forgetEngines, prepareEngines, TestEngine } from "../an-engine.ts";
 
@@ -67,4 +70,69 @@ describe("--runtime runc", () => {
     expect(t.remains()).toEqual([]);
     expect(readMountInfo().filter(({ mountPoint }) => mountPoint.startsWith(t.directory))).toEqual([]);
   });
+
+  withRunc("exec, top and stats are those of its own processes", async () => {
+    await using t = await TestEngine.open();
+    const id = await t.running(t.script("echo up; exec sleep 1000", { runtime: "runc", env: ["OWN=1"] }));
+    await t.said(id, "up");
+    const exec = async (request: ExecRequest, input?: string) => {
+      const process = await t.engine.exec(id, request);
+      process.stdin?.end(input);
+      let [stdout, stderr] = ["", ""];
+      process.stdout!.on("data", (bytes) => {
+        stdout += bytes;
+      });
+      process.stderr?.on("data", (bytes) => {
+        stderr += bytes;
+      });
+      const status = await process.wait();
+      return { status, stdout, stderr };
+    };
+    const script = "read word; echo $word $OWN $NEW $(id -u) $(pwd); echo err >&2; exit 6";
+    expect(
+      await exec(
+        { args: ["sh", "-c", script], env: ["NEW=2"], user: "alice", workingDir: "/tmp", stdin: true },
+        "hello\n",
+      ),
+    ).toEqual({ status: { exited: 6 }, stdout: "hello 1 2 1000 /tmp\n", stderr: "err\n" });
+    await expect(t.engine.exec(id, { args: ["nothing"] })).rejects.toMatchObject({
+      site: { operation: "exec", syscall: "execve", code: "ENOENT" },
+    });
+    await t.engine.execDetached(id, { args: ["touch", "/made"] });
+    while (!isDeepStrictEqual((await exec({ args: ["test", "-e", "/made"] })).status, { exited: 0 })) {}
+    const { titles, processes } = await t.engine.top(id);
+    expect(processes.map((row) => row[titles.length - 1])).toEqual(["sleep 1000"]);
+    const [sample] = await t.engine.sample([id]);
+    expect(sample).toMatchObject({ id, usage: { cpuNs: expect.any(Number) } });
+    await t.engine.remove(id, { force: true });
+    expect(t.remains()).toEqual([]);
+  });
+
+  withRunc("exec on a terminal has its size, also when that changes", async () => {
+    await using t = await TestEngine.open();
+    const id = await t.running(t.script("exec sleep 1000", { runtime: "runc" }));
+    const script = "busybox stty size; read x; busybox stty size; exit 3";
+    const process = await t.engine.exec(id, {
+      args: ["sh", "-c", script],
+      tty: true,
+      stdin: true,
+      consoleSize: { width: 90, height: 31 },
+    });
+    let seen = "";
+    process.stdout!.setEncoding("utf8").on("data", (text: string) => {
+      seen += text;
+    });
+    await eventually(() => seen.includes("31 90") || undefined, "the first size");
+    process.resize(40, 100);
+    // Whoever looks sooner may see the old one.
+    for (let look = 0; look < 3; look++) await exec(t, id);
+    process.stdin!.write("go\r");
+    expect(await process.wait()).toEqual({ exited: 3 });
+    await eventually(() => seen.includes("40 100") || undefined, "the second size");
+    await t.engine.remove(id, { force: true });
+  });
 });
+
+async function exec(t: TestEngine, id: string): Promise<void> {
+  await (await t.engine.exec(id, { args: ["true"] })).wait();
+}

@@ -52,7 +52,7 @@ describe("--security-opt apparmor — docker run", () => {
       expect((await t.engine.inspect(id)).AppArmorProfile).toBe("runt-default");
       await t.engine.remove(id, { force: true });
     },
-    120_000,
+    300_000,
   );
 
   confined(
@@ -67,6 +67,6 @@ describe("--security-opt apparmor — docker run", () => {
       await expect(t.engine.start(id)).rejects.toThrow(/no-such-profile|apparmor/i);
       await t.engine.remove(id);
     },
-    120_000,
+    300_000,
   );
 });

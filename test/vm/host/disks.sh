@@ -56,6 +56,9 @@ build_modules() {
 project_disk() {
   local file=$1 stage=$work/project
   mkdir "$stage"
+  # The guest has no compiler.
+  (cd "$project" && node_modules/.bin/node -e 'import("./test/support/probe.ts").then(({ probePath }) => probePath())') ||
+    die "the tests' probe does not compile"
   # As root's and readable by all, whoever owns the checkout: alice must be able to run it.
   tar -C "$project" -c --exclude=./node_modules --exclude=./.git --owner=0 --group=0 --mode=a+rX . | tar -C "$stage" -xp
   mkdir "$stage/node_modules"
