@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/time.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -163,11 +164,19 @@ receive_message (int fd, uint8_t *buffer)
   return transfer (fd, buffer, length, false) ? length : 0;
 }
 
+/* In one piece: there are servers that read no more than what comes first. See RFC 7766 section 8. */
 static bool
 send_message (int fd, uint8_t *message, size_t length)
 {
   uint8_t head[2] = { (uint8_t) (length >> 8), (uint8_t) length };
-  return transfer (fd, head, 2, true) && transfer (fd, message, length, true);
+  struct iovec parts[2] = { { .iov_base = head, .iov_len = 2 }, { .iov_base = message, .iov_len = length } };
+  ssize_t n;
+  do
+    n = writev (fd, parts, 2);
+  while (n < 0 && errno == EINTR);
+  if (n < 2)
+    return n == 1 && transfer (fd, head + 1, 1, true) && transfer (fd, message, length, true);
+  return transfer (fd, message + (n - 2), length - (size_t) (n - 2), true);
 }
 
 /* What a server says to `message`, in its place. Returns the length, 0 if nobody answers. */

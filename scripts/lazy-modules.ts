@@ -6,6 +6,7 @@ import type { Plugin } from "esbuild";
 
 /** What the sources import of them; esbuild tells of what is missing here. Functions only. */
 const lazy: Readonly<Record<string, string>> = {
+  "node:child_process": "execFile spawn spawnSync",
   "node:crypto": "createHash randomBytes randomInt randomUUID",
   "node:fs/promises": "copyFile lstat mkdir open opendir readdir readFile realpath rename rm stat",
   "node:stream/promises": "pipeline",

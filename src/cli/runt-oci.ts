@@ -18,7 +18,7 @@ import spec from "./commands/oci/spec.ts";
 import start from "./commands/oci/start.ts";
 import state from "./commands/oci/state.ts";
 import update from "./commands/oci/update.ts";
-import version from "./commands/version.ts";
+import version from "./commands/oci/version.ts";
 import { runtimeOptions } from "./globals.ts";
 import { main } from "./main.ts";
 

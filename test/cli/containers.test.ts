@@ -120,6 +120,25 @@ describe.skipIf(gone !== undefined)(
         expect(stdout.length).toBe(3_000_000);
       });
 
+      test("what it says after a long silence comes too", () => {
+        expect(run("bb", "sh", "-c", "sleep 0.5; echo late; echo err >&2; exit 5")).toEqual({
+          status: 5,
+          stdout: "late\n",
+          stderr: "err\n",
+        });
+      });
+
+      test("141 when nobody reads any more", () => {
+        const [path, first] = command("runt");
+        const args = [...globals(), "run", "--rm", "--network", "none", "--name", "unread", "bb"];
+        const endless = ["sh", "-c", "while :; do echo y; done"];
+        const words = [path, ...first, ...args, ...endless].map((word) => `'${word}'`).join(" ");
+        const script = `{ ${words}; echo $? >&3; } 3>&2 | head -n 1`;
+        const { stdout, stderr } = spawnSync("sh", ["-c", script], { encoding: "utf8", timeout: 20_000 });
+        expect({ stdout, stderr }).toEqual({ stdout: "y\n", stderr: "141\n" });
+        runt("rm", "-f", "unread");
+      });
+
       test("--rm leaves nothing, and without it the container says how it ended", () => {
         expect(runt("run", "--network", "none", "--name", "seven", "bb", "sh", "-c", "exit 7").status).toBe(
           7,

@@ -1,8 +1,8 @@
 /** `cp`: where a file goes, and what it is called there. @see docker cp */
 import { describe, expect, test } from "vitest";
-import { type CopyEnd, planCopy } from "../../src/engine/copy/copy.ts";
 import { checkPlaces, placeOf } from "../../src/cli/copy/place.ts";
 import type { FileStat, FoundFile } from "../../src/engine/container/copy.ts";
+import { type CopyEnd, planCopy } from "../../src/engine/copy/copy.ts";
 import { RuntError } from "../../src/errors.ts";
 
 describe("which argument is where", () => {

@@ -197,7 +197,10 @@ export default [
       "too many operands": (await e.see("rename", "a", "b", "c")).status,
       "--help": (await e.see("run", "--help")).status,
       version: (await e.see("--version")).stdout.split(" ")[1],
-      "version as a template": (await e.see("version", "--format", "{{.Client.Version}}")).stdout.replace(/^\d+\.\d+\.\d+$/m, "<version>"),
+      "version as a template": (await e.see("version", "--format", "{{.Client.Version}}")).stdout.replace(
+        /^\d+\.\d+\.\d+$/m,
+        "<version>",
+      ),
       "flags after the name": (await e.see("run", "--rm", "--network=none", plain, "echo", "--rm", "-x"))
         .stdout,
       "short flags together": await e.fed(

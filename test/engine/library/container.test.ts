@@ -3,8 +3,10 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect } from "vitest";
+import type { RuntContainerOptions as ContainerOptions } from "../../../src/index.ts";
 import { eventually } from "../../support/container.ts";
 import { asRoot } from "../../support/needs.ts";
+import { startRegistry } from "../../support/registry.ts";
 import { aRunt, forever, forgetEngines, prepareEngines, sh } from "./a-runt.ts";
 
 beforeAll(prepareEngines);
@@ -219,5 +221,26 @@ describe("what it uses, volumes, images", () => {
     expect(await r.runt.images.has("other")).toBe(false);
     await using _c = await r.runt.create("bb");
     await expect(r.runt.images.remove("bb")).rejects.toMatchObject({ kind: "FailedPrecondition" });
+  });
+});
+
+describe("pull", () => {
+  asRoot("tells how it goes on, and ends when it is asked to", async () => {
+    await using registry = await startRegistry();
+    await using r = await aRunt();
+    const name = `${registry.domain}/bb:1`;
+    await r.runt.images.tag("bb", name);
+    const store = await r.runt.engine.images();
+    await store.push(name);
+    await r.runt.images.remove(name);
+    await r.runt.images.remove("bb");
+    await expect(r.runt.pull(name, { signal: AbortSignal.abort(new Error("no")) })).rejects.toThrow("no");
+    expect(await r.runt.images.has(name)).toBe(false);
+    const told: string[] = [];
+    const onProgress: ContainerOptions["onProgress"] = ({ type }) => told.push(type);
+    expect((await r.runt.run(name, { ...sh("echo pulled"), onProgress })).stdout).toBe("pulled\n");
+    expect(told.slice(0, 2)).toEqual(["resolved", "layers"]);
+    expect((await r.runt.pull(name)).name).toBe(name);
+    await expect(r.runt.pull(`${registry.domain}/none`)).rejects.toMatchObject({ kind: "NotFound" });
   });
 });

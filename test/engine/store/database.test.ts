@@ -34,6 +34,23 @@ describe("the database", () => {
     expect(store.volumes.insert(volume)).toBe(false);
   });
 
+  test("what a name of an image has meant is forgotten with the version of the names", () => {
+    using store = EngineStore.open(path);
+    const found = {
+      id: "sha256:1",
+      name: "a",
+      target: "sha256:2",
+      top: undefined,
+      config: undefined,
+    } as never;
+    store.foundImages.keep("a", "v1", found);
+    store.foundImages.keep("b", "v1", found);
+    expect(store.foundImages.get("a", "v1")).toEqual({ id: "sha256:1", name: "a", target: "sha256:2" });
+    expect(store.foundImages.get("a", "v2")).toBeUndefined();
+    store.foundImages.keep("a", "v2", found);
+    expect(store.foundImages.get("b", "v1")).toBeUndefined();
+  });
+
   test("one that a newer version has made is refused, and left as it is", () => {
     Database.open(path)[Symbol.dispose]();
     const raw = new DatabaseSync(path);
