@@ -12,6 +12,8 @@ export interface Snapshot {
   readonly processes: readonly string[];
   readonly networks: readonly string[];
   readonly files: readonly string[];
+  /** Of containers. Another process may have had our pid, and have been killed. */
+  readonly states: readonly string[];
 }
 
 /** The machine as it is now, as far as this test process can have changed it. */
@@ -22,21 +24,23 @@ export function snapshot(): Snapshot {
     processes: processes(),
     networks: networks(),
     files: openFiles(),
+    states: states(),
   };
 }
 
-/** What is in `after` and was not in `before`, one line each; state directories too. */
+/** What is in `after` and was not in `before`, one line each. */
 export function leaksSince(before: Snapshot, after: Snapshot = snapshot()): string[] {
   const leaks: string[] = [];
   for (const kind of Object.keys(after) as (keyof Snapshot)[]) {
     const known = new Set(before[kind]);
     leaks.push(...after[kind].filter((name) => !known.has(name)).map((name) => `${kind}: ${name}`));
   }
-  if (existsSync(stateRoot)) {
-    leaks.push(...readdirSync(stateRoot).map((id) => `state: ${stateRoot}/${id}`));
-    if (readdirSync(stateRoot).length === 0) rmdirSync(stateRoot);
-  }
+  if (existsSync(stateRoot) && readdirSync(stateRoot).length === 0) rmdirSync(stateRoot);
   return leaks;
+}
+
+function states(): string[] {
+  return existsSync(stateRoot) ? readdirSync(stateRoot).map((id) => `${stateRoot}/${id}`) : [];
 }
 
 function mounts(): string[] {
