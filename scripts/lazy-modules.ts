@@ -13,6 +13,13 @@ const lazy: Readonly<Record<string, string>> = {
   "node:timers/promises": "setTimeout",
 };
 
+/** A function that is the module's in what it does, and in what util.promisify makes of it. */
+function standIn(path: string, name: string): string {
+  const itself = `require("${path}").${name}`;
+  return `export function ${name}(...args) { return ${itself}(...args); }
+    Object.defineProperty(${name}, promisified, { get: () => ${itself}[promisified] });`;
+}
+
 export const lazyModules: Plugin = {
   name: "lazy-modules",
   setup({ onResolve, onLoad }) {
@@ -21,9 +28,10 @@ export const lazyModules: Plugin = {
       return isOurs && path in lazy ? { path, namespace: "lazy-module" } : undefined;
     });
     onLoad({ filter: /.*/, namespace: "lazy-module" }, ({ path }) => ({
-      contents: lazy[path]!.split(" ")
-        .map((name) => `export function ${name}(...args) { return require("${path}").${name}(...args); }`)
-        .join("\n"),
+      contents: [
+        'const promisified = Symbol.for("nodejs.util.promisify.custom");',
+        ...lazy[path]!.split(" ").map((name) => standIn(path, name)),
+      ].join("\n"),
       resolveDir: "/",
     }));
   },
