@@ -40,17 +40,9 @@ interface Report {
 }
 
 const parts: Record<string, () => Promise<unknown>> = { small, large, six };
+const reports = new Map<string, Report[]>();
 const work = mkdtempSync(join(values.dir, "runt-bench-unpack-"));
 let directories = 0;
-try {
-  await bundleProgram();
-  const results: Record<string, unknown> = { when: new Date().toISOString() };
-  for (const part of values.only.split(",")) results[part] = await parts[part]!();
-  writeFileSync(values.out, `${JSON.stringify(results, undefined, 2)}\n`);
-  console.log(`\nwritten to ${values.out}`);
-} finally {
-  rmSync(work, { recursive: true, force: true });
-}
 
 /** As the library is built: TypeScript read at run time would take its own time and memory. */
 async function bundleProgram(): Promise<void> {
@@ -144,8 +136,6 @@ async function six(): Promise<unknown> {
   printLines("", Object.fromEntries(cores));
   return { rows };
 }
-
-const reports = new Map<string, Report[]>();
 
 function unpacking(name: string, mode: string, files: readonly string[]): Subject {
   return {
@@ -247,4 +237,14 @@ class Containerd implements AsyncDisposable {
     this.#process.kill();
     await new Promise((resolve) => this.#process.once("exit", resolve));
   }
+}
+
+try {
+  await bundleProgram();
+  const results: Record<string, unknown> = { when: new Date().toISOString() };
+  for (const part of values.only.split(",")) results[part] = await parts[part]!();
+  writeFileSync(values.out, `${JSON.stringify(results, undefined, 2)}\n`);
+  console.log(`\nwritten to ${values.out}`);
+} finally {
+  rmSync(work, { recursive: true, force: true });
 }
