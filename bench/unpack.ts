@@ -163,7 +163,9 @@ function shell(name: string, script: (dir: string) => string): Subject {
   };
 }
 
+/** Nobody pays for what the one before him has left to be written. */
 function freshDirectory(): string {
+  spawnSync("sync");
   const dir = join(work, `d${directories++}`);
   mkdirSync(dir);
   return dir;
