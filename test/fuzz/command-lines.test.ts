@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 import { missing } from "../safety/containers.ts";
 import { isolated } from "./isolated.ts";
 
-const calls = Number(process.env.RUNT_FUZZ_COMMANDS ?? 80);
+const calls = Number(process.env.RUNT_FUZZ_COMMANDS ?? 200);
 const seed = Number(process.env.RUNT_FUZZ_SEED ?? 20261121);
 
 describe.skipIf(missing)("command lines of runt-oci", () => {
