@@ -347,4 +347,19 @@ export const judgements: readonly Judgement[] = [
     section: "none",
     why: "events is not in the specification. Figures that the kernel does not have are left out by runt, and zero with the older runc; pressure came later.",
   },
+  {
+    about: "cpu.weight of a number of shares",
+    cases: ["cgroups: cpu: shares", "cgroups: cpu: small shares", "cgroups: update --resources from a file"],
+    peers: older,
+    supports: "either",
+    section: "config-linux.md#cpu",
+    why: "The specification names no formula. runt has the curve that runc and crun have since 2025, in which 1024 shares, the default, are weight 100, the default.",
+  },
+  {
+    about: "What update prints that was told nothing to do",
+    cases: ["cgroups: update of nothing"],
+    supports: "either",
+    section: "none",
+    why: "Both print how to use it.",
+  },
 ];
