@@ -71,7 +71,7 @@ look_at_memory (struct monitor *m)
   if (kills <= m->exit.oom_kills)
     return;
   m->exit.oom_kills = kills;
-  clients_event (m, FRAME_OOM, &kills, sizeof kills);
+  clients_event (m, OWED_OOM);
 }
 
 static int
@@ -360,9 +360,8 @@ fill (const struct monitor *m, struct pollfd *fds)
   for (int i = 0; i < MAX_CLIENTS; i++)
     {
       const struct client *c = &m->client[i];
-      bool stuck = is_stuck (m, c);
-      bool owed = c->owed || c->lost || (c->owed_exit && m->phase >= PHASE_OF_MONITOR_DRAINING);
-      short events = (short) ((stuck ? 0 : POLLIN) | (owed ? POLLOUT : 0));
+      bool reads = !is_stuck (m, c) && !(c->owed & OWED_ANSWER);
+      short events = (short) ((reads ? POLLIN : 0) | (c->owed || c->lost ? POLLOUT : 0));
       /* Of its end we are told without asking, but once is enough. */
       fds[CLIENTS + i] = (struct pollfd){ .fd = c->gone && !events ? -1 : c->fd, .events = events };
     }
@@ -398,7 +397,7 @@ static bool
 said_goodbye (const struct monitor *m)
 {
   for (int i = 0; i < MAX_CLIENTS; i++)
-    if (m->client[i].fd >= 0 && (m->client[i].owed || m->client[i].owed_exit))
+    if (m->client[i].fd >= 0 && m->client[i].owed)
       return false;
   return true;
 }

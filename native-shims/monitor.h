@@ -35,15 +35,28 @@ struct log
   int error;
 };
 
+/* What a client is still to get, as bits, sent in this order. Those before are of the streams whose chunk it waits for;
+ * these say what is so when they are sent. */
+enum
+{
+  OWED_DONE = 1 << STREAMS,
+  OWED_STATUS = OWED_DONE << 1,
+  OWED_OOM = OWED_DONE << 2,
+  OWED_HEALTH = OWED_DONE << 3,
+  OWED_EXIT = OWED_DONE << 4,
+};
+/* It is not read before it has the answer to its last question. */
+#define OWED_ANSWER (OWED_DONE | OWED_STATUS)
+
 struct client
 {
   int fd; /* -1: free */
   uint32_t flags;
   uint32_t have; /* bytes of `frame` that are there */
   uint32_t left; /* bytes of input that are still to come */
-  uint32_t owed; /* bits of the streams whose chunk it waits for */
+  uint32_t owed;
+  int64_t error; /* what OWED_DONE is to say */
   uint64_t lost;
-  bool owed_exit;
   bool gone; /* it has hung up, and left input that the container has not taken yet */
   uint8_t frame[FRAME_HEADER_SIZE + 16];
 };
@@ -124,7 +137,8 @@ void client_drop (struct monitor *m, struct client *c);
 void clients_output (struct monitor *m, const struct stream *stream);
 /* Does anybody have to get a stream's chunk before there can be another one? */
 bool clients_owed (const struct monitor *m, const struct stream *stream);
-void clients_event (struct monitor *m, int frame, const void *payload, uint32_t length);
+/* All who asked for events, or for anything, get what `owed` stands for. */
+void clients_event (struct monitor *m, uint32_t owed);
 void clients_exit (struct monitor *m);
 void input_flush (struct monitor *m);
 void input_close (struct monitor *m);

@@ -153,10 +153,7 @@ check_ended (struct monitor *m, const siginfo_t *info)
     }
   write_health (m);
   if (check->health != before)
-    {
-      int64_t news[2] = { check->health, check->failures };
-      clients_event (m, FRAME_HEALTH, news, sizeof news);
-    }
+    clients_event (m, OWED_HEALTH);
   schedule (m);
 }
 

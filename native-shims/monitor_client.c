@@ -50,14 +50,6 @@ send_frame (const struct client *c, int type, const void *payload, uint32_t leng
   return (size_t) n == sizeof header + length ? SENT : GONE;
 }
 
-/* An answer. Who does not read the answers that he asks for has gone too far. */
-static void
-answer (struct monitor *m, struct client *c, int type, const void *payload, uint32_t length)
-{
-  if (send_frame (c, type, payload, length) != SENT)
-    client_drop (m, c);
-}
-
 /* A place for one more client. Who has left is not waited for when others come. */
 static struct client *
 free_place (struct monitor *m)
@@ -154,40 +146,21 @@ resize (struct monitor *m, int64_t rows, int64_t columns)
 }
 
 static void
-send_status (struct monitor *m, struct client *c)
-{
-  struct status_record status = {
-    .monitor = getpid (),
-    .init = m->s->pid,
-    /* Init says so before it executes, and who has started it learns of it after. */
-    .phase = m->phase == PHASE_OF_MONITOR_CREATED && m->released && !m->exit.error ? PHASE_OF_MONITOR_RUNNING : m->phase,
-    .started_ns = m->exit.started_ns,
-    .oom_kills = m->exit.oom_kills,
-    .restart_at_ns = m->phase == PHASE_OF_MONITOR_RESTARTING ? now_real () + m->restart_at - now_monotonic () : 0,
-    .log_lost = m->log.lost,
-    .log_error = m->log.error,
-    .health = m->check.health,
-    .health_failures = m->check.failures,
-  };
-  for (int i = 0; i < MAX_CLIENTS; i++)
-    status.clients += m->client[i].fd >= 0 && m->client[i].flags != 0;
-  answer (m, c, FRAME_STATUS, &status, sizeof status);
-}
-
-static void
 handle (struct monitor *m, struct client *c)
 {
+  uint32_t owed = OWED_DONE;
   int64_t error = 0;
   switch (u32_at (c->frame))
     {
     case FRAME_GET_STATUS:
       monitor_catch_up (m);
-      send_status (m, c);
-      return;
+      owed = OWED_STATUS;
+      break;
     case FRAME_ATTACH:
       c->flags = (uint32_t) number_at (c, 0) & (ATTACH_INPUT | ATTACH_OUTPUT | ATTACH_ERRORS | ATTACH_WAIT_FOR_ME | ATTACH_EVENTS);
       /* Too late for anything but the news. */
-      c->owed_exit = m->phase >= PHASE_OF_MONITOR_DRAINING;
+      if (m->phase >= PHASE_OF_MONITOR_DRAINING)
+        owed |= OWED_EXIT;
       break;
     case FRAME_STARTED:
       if (m->watch->runtime)
@@ -211,7 +184,9 @@ handle (struct monitor *m, struct client *c)
     default:
       error = ENOSYS;
     }
-  answer (m, c, FRAME_DONE, &error, sizeof error);
+  c->error = error;
+  c->owed |= owed;
+  client_write (m, c);
 }
 
 /* Takes input that belongs to a frame of it. False when there is no more for now. */
@@ -242,7 +217,7 @@ void
 client_read (struct monitor *m, struct client *c)
 {
   /* So many frames at once; the others want their turn too. */
-  for (int turn = 0; turn < 16 && c->fd >= 0; turn++)
+  for (int turn = 0; turn < 16 && c->fd >= 0 && !(c->owed & OWED_ANSWER); turn++)
     {
       if (c->left > 0)
         {
@@ -335,31 +310,74 @@ clients_owed (const struct monitor *m, const struct stream *stream)
   return false;
 }
 
+static struct status_record
+status_of (const struct monitor *m)
+{
+  struct status_record status = {
+    .monitor = getpid (),
+    .init = m->s->pid,
+    /* Init says so before it executes, and who has started it learns of it after. */
+    .phase = m->phase == PHASE_OF_MONITOR_CREATED && m->released && !m->exit.error ? PHASE_OF_MONITOR_RUNNING : m->phase,
+    .started_ns = m->exit.started_ns,
+    .oom_kills = m->exit.oom_kills,
+    .restart_at_ns = m->phase == PHASE_OF_MONITOR_RESTARTING ? now_real () + m->restart_at - now_monotonic () : 0,
+    .log_lost = m->log.lost,
+    .log_error = m->log.error,
+    .health = m->check.health,
+    .health_failures = m->check.failures,
+  };
+  /* One that only brings input is the other line of a client that counts. */
+  for (int i = 0; i < MAX_CLIENTS; i++)
+    status.clients += m->client[i].fd >= 0 && (m->client[i].flags & ~(uint32_t) ATTACH_INPUT) != 0;
+  return status;
+}
+
+static enum sent
+send_owed (const struct monitor *m, const struct client *c, uint32_t owed)
+{
+  struct status_record status;
+  int64_t health[2] = { m->check.health, m->check.failures };
+  switch (owed)
+    {
+    case OWED_DONE:
+      return send_frame (c, FRAME_DONE, &c->error, sizeof c->error);
+    case OWED_STATUS:
+      status = status_of (m);
+      return send_frame (c, FRAME_STATUS, &status, sizeof status);
+    case OWED_OOM:
+      return send_frame (c, FRAME_OOM, &m->exit.oom_kills, sizeof m->exit.oom_kills);
+    case OWED_HEALTH:
+      return send_frame (c, FRAME_HEALTH, health, sizeof health);
+    default:
+      return send_frame (c, FRAME_EXITED, &m->exit, sizeof m->exit);
+    }
+}
+
 void
 client_write (struct monitor *m, struct client *c)
 {
   for (int i = 0; i < STREAMS && c->fd >= 0; i++)
     if (c->owed & 1u << i)
       send_chunk (m, c, &m->stream[i]);
-  if (c->fd < 0 || c->owed)
+  if (c->fd < 0 || c->owed & (OWED_DONE - 1))
     return;
   enum sent sent = tell_loss (c);
-  if (sent == SENT && c->owed_exit && m->phase >= PHASE_OF_MONITOR_DRAINING)
-    {
-      sent = send_frame (c, FRAME_EXITED, &m->exit, sizeof m->exit);
-      if (sent == SENT)
-        c->owed_exit = false;
-    }
+  for (uint32_t bit = OWED_DONE; sent == SENT && bit <= OWED_EXIT; bit <<= 1)
+    if (c->owed & bit && (sent = send_owed (m, c, bit)) == SENT)
+      c->owed &= ~bit;
   if (sent == GONE)
     client_drop (m, c);
 }
 
 void
-clients_event (struct monitor *m, int frame, const void *payload, uint32_t length)
+clients_event (struct monitor *m, uint32_t owed)
 {
   for (struct client *c = m->client; c < m->client + MAX_CLIENTS; c++)
     if (c->fd >= 0 && c->flags & ATTACH_EVENTS)
-      answer (m, c, frame, payload, length);
+      {
+        c->owed |= owed;
+        client_write (m, c);
+      }
 }
 
 void
@@ -368,7 +386,7 @@ clients_exit (struct monitor *m)
   for (struct client *c = m->client; c < m->client + MAX_CLIENTS; c++)
     if (c->fd >= 0 && c->flags)
       {
-        c->owed_exit = true;
+        c->owed |= OWED_EXIT;
         client_write (m, c);
       }
 }

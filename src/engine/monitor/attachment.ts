@@ -43,22 +43,27 @@ export class Attachment {
   readonly exited: Promise<MonitorExit>;
   readonly flags: number;
   readonly #socket: Socket;
+  readonly #input: Socket | undefined;
   readonly #onEvent: ((event: MonitorEvent) => void) | undefined;
   readonly #settle: PromiseWithResolvers<MonitorExit>;
 
-  /** Use `MonitorClient.attach`. */
-  constructor(socket: Socket, options: AttachOptions) {
+  /**
+   * Use `MonitorClient.attach`.
+   * @param input a line of its own for what the container reads: the monitor hangs up at the container's end whatever we
+   *   still write, and Node gives up a socket that cannot be written to, with what is there to be read. Ours from now on.
+   */
+  constructor(socket: Socket, input: Socket | undefined, options: AttachOptions) {
     this.#socket = socket;
+    this.#input = input;
     this.#onEvent = options.onEvent;
     this.#settle = Promise.withResolvers<MonitorExit>();
     this.exited = this.#settle.promise;
     this.exited.catch(() => {});
-    this.stdin = options.stdin ? this.#writable() : null;
+    this.stdin = input ? inputOver(input) : null;
     this.stdout = options.stdout ? this.#readable() : null;
     this.stderr = options.stderr ? this.#readable() : null;
     this.flags =
       Attach.events |
-      (options.stdin ? Attach.input : 0) |
       (options.stdout ? Attach.output : 0) |
       (options.stderr ? Attach.errors : 0) |
       (options.whenSlow === "wait" ? Attach.waitForMe : 0);
@@ -103,6 +108,15 @@ export class Attachment {
     this.stdout?.push(null);
     this.stderr?.push(null);
     this.stdin?.destroy();
+    this.#input?.destroy();
+  }
+
+  /** Whether the lines keep the process alive. Called by the client. */
+  keepAlive(keeps: boolean): void {
+    for (const socket of [this.#socket, this.#input]) {
+      if (keeps) socket?.ref();
+      else socket?.unref();
+    }
   }
 
   #push(stream: Readable | null, data: Buffer): void {
@@ -113,22 +127,28 @@ export class Attachment {
     const { Readable } = process.getBuiltinModule("node:stream");
     return new Readable({ read: () => void this.#socket.resume() });
   }
+}
 
-  #writable(): Writable {
-    const socket = this.#socket;
-    const { Writable } = process.getBuiltinModule("node:stream");
-    return new Writable({
-      write(chunk: Buffer, _encoding, done) {
-        for (let at = 0; at < chunk.length; at += maxFrameData) {
-          const last = at + maxFrameData >= chunk.length;
-          const frame = encodeFrame("input", chunk.subarray(at, at + maxFrameData));
-          socket.write(frame, last ? () => done() : undefined);
-        }
-        if (chunk.length === 0) done();
-      },
-      final(done) {
-        socket.write(encodeFrame("end_input"), () => done());
-      },
-    });
-  }
+/** What is written becomes frames; the monitor's answers do not matter. */
+function inputOver(socket: Socket): Writable {
+  const { Writable } = process.getBuiltinModule("node:stream");
+  // The container takes no more: what is still to be written goes nowhere, as with a pipe that `head` has closed.
+  socket.on("error", () => {});
+  socket.on("close", () => stdin.destroy());
+  socket.resume();
+  socket.write(encodeFrame("attach", [Attach.input]));
+  const stdin = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      for (let at = 0; at < chunk.length; at += maxFrameData) {
+        const last = at + maxFrameData >= chunk.length;
+        const frame = encodeFrame("input", chunk.subarray(at, at + maxFrameData));
+        socket.write(frame, last ? () => done() : undefined);
+      }
+      if (chunk.length === 0) done();
+    },
+    final(done) {
+      socket.write(encodeFrame("end_input"), () => done());
+    },
+  });
+  return stdin;
 }

@@ -81,19 +81,25 @@ export class MonitorClient implements Disposable {
   }
 
   /**
-   * The container's streams over this connection, once. Resolves when the monitor has us on its list: what is
-   * written from then on comes.
+   * The container's streams, once: output over this connection, input over one more. Resolves when the monitor has us on
+   * its list: what is written from then on comes.
    */
   async attach(options: AttachOptions = {}): Promise<Attachment> {
     if (this.#attachment) throw new TypeError("this client is attached already");
-    this.#attachment = new Attachment(this.#socket, options);
+    const input = options.stdin ? await connectMonitor(this.#directory) : undefined;
+    if (this.#ended) {
+      input?.destroy();
+      throw lost();
+    }
+    this.#attachment = new Attachment(this.#socket, input, options);
     await this.#order("attach", [this.#attachment.flags]);
     return this.#attachment;
   }
 
   /** Whether this line keeps the process alive, as it does at first. */
   keepAlive(keeps: boolean): void {
-    if (keeps) this.#socket.ref();
+    if (this.#attachment) this.#attachment.keepAlive(keeps);
+    else if (keeps) this.#socket.ref();
     else this.#socket.unref();
   }
 

@@ -90,6 +90,44 @@ describe("attach — output", () => {
     expect((await attached.exited).status).toEqual({ exited: 6 });
   });
 
+  asRoot("a client that is behind with its reading may ask, and loses nothing", async () => {
+    await using c = await aMonitored({ script: "head -c 3000000 /dev/zero | tr '\\0' z" });
+    const client = await c.client();
+    const attached = await client.attach({ stdout: true, whenSlow: "wait" });
+    await c.start();
+    const other = await c.client();
+    // Its socket is full: the log is as long as it was.
+    let before = -1;
+    await expect.poll(() => before === (before = c.logged("stdout").length), { interval: 200 }).toBe(true);
+    const answers = Promise.allSettled([client.status(), client.resize(1, 1), client.status()]);
+    expect((await other.status()).phase).toBe("running");
+    expect((await collected(attached.stdout)).length).toBe(3_000_000);
+    const [status, resized, again] = await answers;
+    expect(status).toMatchObject({ value: { init: c.init } });
+    expect(resized).toMatchObject({ reason: { code: "ENOTTY" } });
+    expect(again?.status).toBe("fulfilled");
+  });
+
+  asRoot("output is whole though the container has left its input unread", async () => {
+    await using c = await aMonitored({
+      script: "head -c 150000 /dev/zero | tr '\\0' z",
+      monitor: { input: "once" },
+    });
+    const { stdin, stdout, exited } = await (await c.client()).attach({
+      stdin: true,
+      stdout: true,
+      whenSlow: "wait",
+    });
+    stdin!.on("error", () => {});
+    await c.start();
+    await c.gone();
+    // Nobody is there to take it any more.
+    stdin!.end(Buffer.alloc(3_000_000));
+    await eventually(() => stdin!.destroyed || undefined, "the input to be given up");
+    expect((await collected(stdout)).length).toBe(150_000);
+    expect((await exited).status).toEqual({ exited: 0 });
+  });
+
   asRoot("a client that is killed while it is waited for is waited for no longer", async () => {
     await using c = await aMonitored({ script: "head -c 3000000 /dev/zero | tr '\\0' z" });
     using program = new Script(`
