@@ -110,14 +110,41 @@ int64_t now_monotonic (void);
 int64_t now_real (void);
 #define MS 1000000ll
 
-/* monitor.c */
+/* monitor_init.c */
+/* Whether and when the container is to be started again. Asked anew when somebody changes his mind. */
 void monitor_decide (struct monitor *m);
+/* What init says after it was released: that it goes on, that it cannot, and by the end of it that it has. */
+void monitor_hear (struct monitor *m);
 /* Takes in what init has said already: who has just started it is not to be told that it was not. */
 void monitor_catch_up (struct monitor *m);
 /* The container's program runs. */
 void monitor_started (struct monitor *m);
+/* How often the kernel has killed in its cgroup; and the news of it. */
+int64_t monitor_oom_kills (const struct monitor *m);
+void monitor_look_at_memory (struct monitor *m);
+/* Init, a check, and whoever else has become our child. */
+void monitor_reap (struct monitor *m);
+
+/* monitor_stream.c */
+/* Reads once. False when there was nothing, or nothing more will come. */
+bool stream_read (struct monitor *m, struct stream *stream);
+/* Reads what is there now, as far as clients let it. */
+void stream_rest (struct monitor *m, struct stream *stream);
+void stream_close (struct monitor *m, struct stream *stream);
+/* A part of a line has waited long enough; whoever follows the log wants to see the prompt. */
+void streams_release (struct monitor *m, int64_t now);
+
+/* monitor_end.c */
+/* We are the last to be killed for want of memory: who else would tell of it? As far as we may. */
+void monitor_protect (struct monitor *m);
 /* Resets what a program of the host expects to find as it usually is: signals and oom_score_adj. */
 void monitor_as_usual (const struct monitor *m);
+/* Init has ended, so what it wrote is there to be read; what others still write is not waited for. */
+void monitor_drain (struct monitor *m);
+/* From the end of init to ours. */
+void monitor_proceed (struct monitor *m, int64_t now);
+/* The monitor's last act. Only what it says goes anywhere. */
+int monitor_become_exit_command (const struct monitor *m);
 
 /* monitor_log.c */
 int log_open (const char *path);
@@ -140,8 +167,14 @@ bool clients_owed (const struct monitor *m, const struct stream *stream);
 /* All who asked for events, or for anything, get what `owed` stands for. */
 void clients_event (struct monitor *m, uint32_t owed);
 void clients_exit (struct monitor *m);
+
+/* monitor_input.c */
 void input_flush (struct monitor *m);
 void input_close (struct monitor *m);
+/* One client has no more input. For `docker run -i` that is the end of the container's. */
+void input_end (struct monitor *m, struct client *c);
+/* Takes input that belongs to a frame of it. False when there is no more for now. */
+bool input_take (struct monitor *m, struct client *c);
 
 /* monitor_check.c */
 void check_begin (struct monitor *m); /* the container runs: the first check is due after a while */

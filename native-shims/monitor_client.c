@@ -84,52 +84,9 @@ client_accept (struct monitor *m)
 }
 
 void
-input_close (struct monitor *m)
-{
-  close_fd (&m->input);
-  m->input = -1;
-  m->pending_length = m->pending_at = 0;
-}
-
-void
-input_flush (struct monitor *m)
-{
-  while (m->input >= 0 && m->pending_at < m->pending_length)
-    {
-      ssize_t n = write (m->input, m->pending + m->pending_at, m->pending_length - m->pending_at);
-      if (n < 0 && errno == EINTR)
-        continue;
-      if (n < 0 && errno == EAGAIN)
-        return;
-      if (n < 0)
-        {
-          input_close (m); /* nobody reads it any more */
-          return;
-        }
-      m->pending_at += (uint32_t) n;
-    }
-  m->pending_at = m->pending_length = 0;
-  if (m->close_input)
-    input_close (m);
-}
-
-/* One client has no more input. For `docker run -i` that is the end of the container's. */
-static void
-end_input (struct monitor *m, struct client *c)
-{
-  if (!(c->flags & ATTACH_INPUT))
-    return;
-  c->flags &= ~(uint32_t) ATTACH_INPUT;
-  if (m->watch->input_mode != INPUT_ONCE || m->input < 0)
-    return;
-  m->close_input = true;
-  input_flush (m);
-}
-
-void
 client_drop (struct monitor *m, struct client *c)
 {
-  end_input (m, c);
+  input_end (m, c);
   close_fd (&c->fd);
   *c = (struct client){ .fd = -1 };
 }
@@ -169,7 +126,7 @@ handle (struct monitor *m, struct client *c)
         error = EINVAL;
       break;
     case FRAME_END_INPUT:
-      end_input (m, c);
+      input_end (m, c);
       break;
     case FRAME_RESIZE:
       error = resize (m, number_at (c, 0), number_at (c, 1));
@@ -189,30 +146,6 @@ handle (struct monitor *m, struct client *c)
   client_write (m, c);
 }
 
-/* Takes input that belongs to a frame of it. False when there is no more for now. */
-static bool
-take_input (struct monitor *m, struct client *c)
-{
-  bool wanted = m->input >= 0 && !m->close_input && c->flags & ATTACH_INPUT;
-  if (wanted && m->pending_length > 0)
-    return false;
-  uint32_t most = c->left < FRAME_MAX_DATA ? c->left : FRAME_MAX_DATA;
-  ssize_t n = read (c->fd, m->pending + (wanted ? 0 : FRAME_MAX_DATA), most);
-  if (n <= 0)
-    {
-      if (n == 0 || (errno != EAGAIN && errno != EINTR))
-        client_drop (m, c);
-      return false;
-    }
-  c->left -= (uint32_t) n;
-  if (wanted)
-    {
-      m->pending_length = (uint32_t) n;
-      input_flush (m);
-    }
-  return true;
-}
-
 void
 client_read (struct monitor *m, struct client *c)
 {
@@ -221,7 +154,7 @@ client_read (struct monitor *m, struct client *c)
     {
       if (c->left > 0)
         {
-          if (!take_input (m, c))
+          if (!input_take (m, c))
             return;
           continue;
         }
