@@ -1,10 +1,10 @@
 /* The plan's decoder under a fuzzer: whatever it accepts must be readable to its last byte.
  *
- * With libFuzzer (`make fuzz`) this is LLVMFuzzerTestOneInput. With -DSTANDALONE (`make check-decode`) it
- * reads plans from stdin, each as a u32 length and that many bytes, and writes a line for each: what is wrong
- * with it, or "ok". Nothing that a plan asks for is ever done here. */
+ * `make fuzz`, `make check-decode`: fuzz_main.c. The line for a plan is what is wrong with it, or "ok". Nothing that a plan
+ * asks for is ever done here. */
 #include <stdlib.h>
 
+#include "fuzz.h"
 #include "shim.h"
 
 int LLVMFuzzerTestOneInput (const uint8_t *bytes, size_t size);
@@ -43,8 +43,8 @@ read_argument (char type, const union op_args *u, int word)
 }
 
 /* Returns what is wrong, or NULL. */
-static const char *
-check (const uint8_t *given, size_t size)
+const char *
+fuzz_check (const uint8_t *given, size_t size)
 {
   /* Copies of exactly this size, so that one byte too far is seen. */
   uint8_t *bytes = malloc (size ? size : 1);
@@ -74,28 +74,3 @@ check (const uint8_t *given, size_t size)
   free (bytes);
   return wrong;
 }
-
-int
-LLVMFuzzerTestOneInput (const uint8_t *bytes, size_t size)
-{
-  check (bytes, size);
-  return 0;
-}
-
-#ifdef STANDALONE
-int
-main (void)
-{
-  uint32_t length;
-  while (fread (&length, sizeof length, 1, stdin) == 1)
-    {
-      uint8_t *bytes = malloc (length ? length : 1);
-      if (!bytes || fread (bytes, 1, length, stdin) != length)
-        return 2;
-      const char *wrong = check (bytes, length);
-      puts (wrong ? wrong : "ok");
-      free (bytes);
-    }
-  return 0;
-}
-#endif

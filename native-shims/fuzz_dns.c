@@ -1,7 +1,6 @@
 /* The name responder's readers under a fuzzer: of messages from containers, and of the files of members.
  *
- * With libFuzzer (`make fuzz-dns`) this is LLVMFuzzerTestOneInput. With -DSTANDALONE (`make check-dns`) it reads inputs
- * from stdin, each as a u32 length and that many bytes, and writes a line for each: what was said to it.
+ * `make fuzz-dns`, `make check-dns`: fuzz_main.c. The line for an input is what was said to it.
  *
  * The first byte of an input says what the rest is: a question by UDP or by TCP, by IPv4 or IPv6, or the new text of one
  * of two files. Nobody is asked, and nothing is sent. */
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "dns.h"
+#include "fuzz.h"
 
 #define HEADER 12
 
@@ -130,8 +130,8 @@ ask (struct responder *r, bool tcp, bool ipv6, const uint8_t *question, size_t s
   return text;
 }
 
-static const char *
-check (const uint8_t *bytes, size_t size)
+const char *
+fuzz_check (const uint8_t *bytes, size_t size)
 {
   struct responder *r = responder ();
   if (size == 0)
@@ -141,28 +141,3 @@ check (const uint8_t *bytes, size_t size)
     return write_file (r, files[what - 4], bytes + 1, size - 1);
   return ask (r, what & 1, what & 2, bytes + 1, size - 1);
 }
-
-int
-LLVMFuzzerTestOneInput (const uint8_t *bytes, size_t size)
-{
-  check (bytes, size);
-  return 0;
-}
-
-#ifdef STANDALONE
-int
-main (void)
-{
-  uint32_t length;
-  while (fread (&length, sizeof length, 1, stdin) == 1)
-    {
-      uint8_t *bytes = malloc (length ? length : 1);
-      if (!bytes || fread (bytes, 1, length, stdin) != length)
-        return 2;
-      puts (check (bytes, length));
-      fflush (stdout);
-      free (bytes);
-    }
-  return 0;
-}
-#endif

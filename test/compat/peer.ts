@@ -97,6 +97,16 @@ export class Peer implements AsyncDisposable {
     return await this.ok("run", "-d", "--name", name, ...network, ...flags, plain, ...waiting);
   }
 
+  /** A container that runs a shell's `script` in the background, without a network. */
+  async started(name: string, script: string, ...flags: readonly string[]): Promise<string> {
+    return await this.ok("run", "-d", "--name", name, "--network=none", ...flags, plain, "sh", "-c", script);
+  }
+
+  /** The same, seen to its end. */
+  async script(name: string, script: string, ...flags: readonly string[]): Promise<Seen> {
+    return await this.see("run", "--name", name, "--network=none", ...flags, plain, "sh", "-c", script);
+  }
+
   /** `run --rm` of the plain image, without a network: flags, then "--", then the program. */
   async run(...args: readonly string[]): Promise<Seen> {
     const end = args.indexOf("--");

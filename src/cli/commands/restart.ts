@@ -2,6 +2,7 @@ import { command } from "../command.ts";
 import { openEngine } from "../engine.ts";
 import { interruptible } from "../interrupt.ts";
 import { atOnce } from "../several.ts";
+import { stopFlags, stopOptions } from "../stop-flags.ts";
 
 export default command({
   name: "restart",
@@ -9,31 +10,12 @@ export default command({
   summary: "stop containers, and start them again",
   source: "docker restart",
   operands: ["container", "[container…]"],
-  options: {
-    time: {
-      type: "integer",
-      short: "t",
-      value: "seconds",
-      summary: "until it is killed; -1: never (what the container has, or 10)",
-    },
-    timeout: { type: "integer", value: "seconds", summary: "the same as --time", hidden: true },
-    signal: {
-      type: "string",
-      short: "s",
-      value: "signal",
-      summary: "instead of the container's own stop signal",
-    },
-  },
-  async run(context, operands, { time, timeout, signal }) {
+  options: stopFlags,
+  async run(context, operands, given) {
     const engine = await openEngine(context);
-    const timeoutSeconds = time ?? timeout;
     return await interruptible((abort) =>
       atOnce(operands, async (container) => {
-        await engine.restart(container, {
-          abort,
-          ...(signal !== undefined && { signal }),
-          ...(timeoutSeconds !== undefined && { timeoutSeconds }),
-        });
+        await engine.restart(container, { abort, ...stopOptions(given) });
         context.print(`${container}\n`);
       }),
     );

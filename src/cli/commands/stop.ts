@@ -2,6 +2,7 @@ import { command } from "../command.ts";
 import { openEngine } from "../engine.ts";
 import { interruptible } from "../interrupt.ts";
 import { allOption, atOnce, containersOf } from "../several.ts";
+import { stopFlags, stopOptions } from "../stop-flags.ts";
 
 export default command({
   name: "stop",
@@ -11,32 +12,15 @@ export default command({
   source: "docker stop; --all as in podman-stop(1)",
   operands: ["[container…]"],
   options: {
-    time: {
-      type: "integer",
-      short: "t",
-      value: "seconds",
-      summary: "until it is killed; -1: never (what the container has, or 10)",
-    },
-    timeout: { type: "integer", value: "seconds", summary: "the same as --time", hidden: true },
-    signal: {
-      type: "string",
-      short: "s",
-      value: "signal",
-      summary: "instead of the container's own stop signal",
-    },
+    ...stopFlags,
     ...allOption("all that run"),
   },
-  async run(context, operands, { time, timeout, signal, all }) {
+  async run(context, operands, { all, ...given }) {
     const engine = await openEngine(context);
     const containers = await containersOf(engine, operands, all && "running", "stop");
-    const timeoutSeconds = time ?? timeout;
     return await interruptible((abort) =>
       atOnce(containers, async (container) => {
-        await engine.stop(container, {
-          abort,
-          ...(signal !== undefined && { signal }),
-          ...(timeoutSeconds !== undefined && { timeoutSeconds }),
-        });
+        await engine.stop(container, { abort, ...stopOptions(given) });
         context.print(`${container}\n`);
       }),
     );

@@ -2,7 +2,7 @@
 import { basename, dirname } from "node:path";
 import { RuntError } from "../../errors.ts";
 import { tarEvents } from "../../image/archive/tar-events.ts";
-import type { TarEntry } from "../../image/layer/entry.ts";
+import { blankEntry, type TarEntry } from "../../image/layer/entry.ts";
 import { endOfArchive, header, padding } from "../../image/layer/tar-writer.ts";
 import { copy } from "../copy/copy.ts";
 import { LocalFiles } from "../copy/local.ts";
@@ -62,21 +62,13 @@ export async function writeFile(
 ): Promise<void> {
   const bytes = Buffer.from(content as Uint8Array);
   const entry: TarEntry = {
+    ...blankEntry,
     name: Buffer.from(basename(path), "utf8").toString("latin1"),
-    type: "file",
     size: bytes.length,
     mode,
     uid,
     gid,
-    linkname: "",
     mtimeS: Math.floor(Date.now() / 1000),
-    mtimeNs: 0,
-    atimeS: 0,
-    atimeNs: 0,
-    major: 0,
-    minor: 0,
-    xattrs: undefined,
-    sparse: undefined,
   };
   const archive = (async function* () {
     yield header(entry);

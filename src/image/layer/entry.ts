@@ -38,6 +38,25 @@ export interface TarEntry {
   readonly sparse: SparseMap | undefined;
 }
 
+/** An empty file that nobody has written: what an entry is until more is said of it. */
+export const blankEntry: TarEntry = {
+  name: "",
+  type: "file",
+  linkname: "",
+  mode: 0,
+  uid: 0,
+  gid: 0,
+  size: 0,
+  mtimeS: 0,
+  mtimeNs: 0,
+  atimeS: 0,
+  atimeNs: 0,
+  major: 0,
+  minor: 0,
+  xattrs: undefined,
+  sparse: undefined,
+};
+
 /** What a reader tells about, in this order: an entry, its data in pieces, its end. */
 export interface EntrySink {
   entry(entry: TarEntry): void;

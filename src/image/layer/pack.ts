@@ -15,7 +15,7 @@ import { O_PATH } from "../../linux/openat2.ts";
 import { SystemError } from "../../linux/system-error.ts";
 import { getXattr, listXattrs } from "../../linux/xattr.ts";
 import { timesOf } from "./copy-up.ts";
-import type { EntryType, TarEntry } from "./entry.ts";
+import { blankEntry, type EntryType, type TarEntry } from "./entry.ts";
 import { defaultLimits } from "./limits.ts";
 import { isWhiteoutDevice } from "./lower-layers.ts";
 import { endOfArchive, header, padding } from "./tar-writer.ts";
@@ -277,21 +277,5 @@ function typeOf(stats: BigIntStats): EntryType | undefined {
 /** A whiteout of `path`; what hides has no owner, no mode, no time. */
 function hidden(path: string): TarEntry {
   const slash = path.lastIndexOf("/");
-  return {
-    name: `${path.slice(0, slash + 1)}.wh.${path.slice(slash + 1)}`,
-    type: "file",
-    linkname: "",
-    mode: 0,
-    uid: 0,
-    gid: 0,
-    size: 0,
-    mtimeS: 0,
-    mtimeNs: 0,
-    atimeS: 0,
-    atimeNs: 0,
-    major: 0,
-    minor: 0,
-    xattrs: undefined,
-    sparse: undefined,
-  };
+  return { ...blankEntry, name: `${path.slice(0, slash + 1)}.wh.${path.slice(slash + 1)}` };
 }

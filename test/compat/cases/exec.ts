@@ -77,16 +77,7 @@ export default [
   }),
   ...about("logs", {
     "of one that has ended": async (e) => {
-      await e.see(
-        "run",
-        "--name",
-        "ended",
-        "--network=none",
-        plain,
-        "sh",
-        "-c",
-        "for i in 1 2 3 4; do echo out $i; echo err $i >&2; done; printf last",
-      );
+      await e.script("ended", "for i in 1 2 3 4; do echo out $i; echo err $i >&2; done; printf last");
       const sorted = async (...args: string[]) => {
         const { status, stdout, stderr } = await e.raw("logs", ...args, "ended");
         return { status, stdout, stderr };
@@ -106,17 +97,7 @@ export default [
       };
     },
     followed: async (e) => {
-      await e.ok(
-        "run",
-        "-d",
-        "--name",
-        "talks",
-        "--network=none",
-        plain,
-        "sh",
-        "-c",
-        "for i in 1 2 3; do echo line $i; sleep 0.3; done",
-      );
+      await e.started("talks", "for i in 1 2 3; do echo line $i; sleep 0.3; done");
       return {
         all: await e.see("logs", "-f", "talks"),
         "--tail 2": await e.see("logs", "--tail", "2", "talks"),
@@ -124,18 +105,7 @@ export default [
       };
     },
     "of a terminal": async (e) => {
-      await e.ok(
-        "run",
-        "-d",
-        "-t",
-        "--name",
-        "tty",
-        "--network=none",
-        plain,
-        "sh",
-        "-c",
-        "echo one; echo two >&2",
-      );
+      await e.started("tty", "echo one; echo two >&2", "-t");
       await e.ok("wait", "tty");
       return { logs: await e.raw("logs", "tty") };
     },
@@ -146,18 +116,7 @@ export default [
   }),
   ...about("attach", {
     "sees what comes, and its exit status": async (e) => {
-      await e.ok(
-        "run",
-        "-d",
-        "-i",
-        "--name",
-        "box",
-        "--network=none",
-        plain,
-        "sh",
-        "-c",
-        "read x; echo got $x; exit 6",
-      );
+      await e.started("box", "read x; echo got $x; exit 6", "-i");
       return {
         attached: await e.fed("word\n", "attach", "box"),
         "not running": (await e.see("attach", "box")).status,

@@ -68,14 +68,8 @@ export default [
   }),
   ...about("diff", {
     "what has changed": async (e) => {
-      await e.see(
-        "run",
-        "--name",
+      await e.script(
         "box",
-        "--network=none",
-        plain,
-        "sh",
-        "-c",
         "echo x >/new; rm /home/hello; echo y >>/etc/passwd; mkdir /d; touch /d/e; chmod 700 /srv",
       );
       return {
@@ -91,16 +85,7 @@ export default [
   ...about("commit", {
     "what was changed": {
       async run(e) {
-        await e.see(
-          "run",
-          "--name",
-          "box",
-          "--network=none",
-          plain,
-          "sh",
-          "-c",
-          "echo x >/new; rm /home/hello",
-        );
+        await e.script("box", "echo x >/new; rm /home/hello");
         const says = await e.see(
           "commit",
           "-a",
@@ -150,18 +135,7 @@ export default [
   ...about("export", {
     "and import": {
       async run(e) {
-        await e.see(
-          "run",
-          "--name",
-          "box",
-          "--network=none",
-          "-v",
-          "/data",
-          plain,
-          "sh",
-          "-c",
-          "echo x >/new; echo y >/data/z",
-        );
+        await e.script("box", "echo x >/new; echo y >/data/z", "-v", "/data");
         return {
           "to stdout": await e.shell(
             "$E export box | tar -tf - | sed 's,^\\./,,' | grep -E '^(new|data|home/hello)' | sort",

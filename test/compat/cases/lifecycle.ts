@@ -15,35 +15,18 @@ export default [
       };
     },
     "its signal is not heeded": async (e) => {
-      await e.ok(
-        "run",
-        "-d",
-        "--name",
-        "deaf",
-        "--network=none",
-        plain,
-        "sh",
-        "-c",
-        "trap '' TERM; while :; do sleep 0.2; done",
-      );
+      await e.started("deaf", "trap '' TERM; while :; do sleep 0.2; done");
       return {
         says: await e.see("stop", "-t", "1", "deaf"),
         state: await e.see("inspect", "--format", state, "deaf"),
       };
     },
     "of its own": async (e) => {
-      await e.ok(
-        "run",
-        "-d",
-        "--name",
+      await e.started(
         "own",
+        "trap 'exit 8' USR1; while :; do sleep 0.1; done",
         "--stop-signal=USR1",
         "--stop-timeout=3",
-        "--network=none",
-        plain,
-        "sh",
-        "-c",
-        "trap 'exit 8' USR1; while :; do sleep 0.1; done",
       );
       await e.ok("stop", "own");
       return {
@@ -62,17 +45,7 @@ export default [
   }),
   ...about("kill", {
     signals: async (e) => {
-      await e.ok(
-        "run",
-        "-d",
-        "--name",
-        "box",
-        "--network=none",
-        plain,
-        "sh",
-        "-c",
-        "trap 'echo hup' HUP; trap 'exit 5' USR2; echo up; while :; do sleep 0.1; done",
-      );
+      await e.started("box", "trap 'echo hup' HUP; trap 'exit 5' USR2; echo up; while :; do sleep 0.1; done");
       await e.until(async () => (await e.see("logs", "box")).stdout.includes("up"));
       return {
         "by name": await e.see("kill", "-s", "HUP", "box"),
@@ -147,8 +120,8 @@ export default [
   }),
   ...about("wait", {
     many: async (e) => {
-      await e.ok("run", "-d", "--name", "one", "--network=none", plain, "sh", "-c", "sleep 1; exit 3");
-      await e.ok("run", "-d", "--name", "two", "--network=none", plain, "sh", "-c", "exit 4");
+      await e.started("one", "sleep 1; exit 3");
+      await e.started("two", "exit 4");
       return {
         both: await e.see("wait", "one", "two"),
         again: await e.see("wait", "one"),
@@ -201,18 +174,7 @@ export default [
   }),
   ...about("restart policy", {
     "on-failure": async (e) => {
-      await e.ok(
-        "run",
-        "-d",
-        "--name",
-        "fails",
-        "--restart=on-failure:2",
-        "--network=none",
-        plain,
-        "sh",
-        "-c",
-        "echo try; exit 3",
-      );
+      await e.started("fails", "echo try; exit 3", "--restart=on-failure:2");
       await e.until(async () =>
         /^exited.* 2$/.test((await e.see("inspect", "--format", state, "fails")).stdout.trim()),
       );
@@ -227,18 +189,7 @@ export default [
       return { state: await e.see("inspect", "--format", state, "well") };
     },
     "always, until it is stopped": async (e) => {
-      await e.ok(
-        "run",
-        "-d",
-        "--name",
-        "again",
-        "--restart=always",
-        "--network=none",
-        plain,
-        "sh",
-        "-c",
-        "trap 'exit 0' TERM; echo up; sleep 0.3",
-      );
+      await e.started("again", "trap 'exit 0' TERM; echo up; sleep 0.3", "--restart=always");
       await e.until(async () => (await e.see("logs", "again")).stdout.split("up").length > 3);
       return {
         stop: (await e.see("stop", "-t", "1", "again")).status,

@@ -9,7 +9,7 @@ export default [
     "filters and formats": async (e) => {
       await e.up("alpha", "--label", "kind=a", "--label", "both=1");
       await e.ok("create", "--name", "beta", "--label", "kind=b", "--label", "both=1", plain, "true");
-      await e.see("run", "--name", "gamma", "--network=none", plain, "sh", "-c", "exit 3");
+      await e.script("gamma", "exit 3");
       const ps = async (...args: string[]) =>
         words((await e.see("ps", "--format", "{{.Names}}", ...args)).stdout);
       return {
