@@ -98,7 +98,8 @@ describe("attach — output", () => {
     const other = await c.client();
     // Its socket is full: the log is as long as it was.
     const lengths: number[] = [];
-    const grows = (): boolean => lengths.push(c.logged("stdout").length) < 2 || lengths.at(-1) !== lengths.at(-2);
+    const grows = (): boolean =>
+      lengths.push(c.logged("stdout").length) < 2 || lengths.at(-1) !== lengths.at(-2);
     await expect.poll(grows, { interval: 200 }).toBe(false);
     const answers = Promise.allSettled([client.status(), client.resize(1, 1), client.status()]);
     expect((await other.status()).phase).toBe("running");
