@@ -3,6 +3,7 @@
  * Callers run a runtime with next to no environment (podman passes XDG_RUNTIME_DIR and nothing else, and
  * from any directory), so that "#!/usr/bin/env node" would find nothing. This program looks at where its own
  * file lies, follows no variable, and replaces itself: the pid, the open files and the parent stay the same.
+ * Only as part of an npm package, which brings no Node, does it take the one that is in the PATH.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -92,9 +93,11 @@ main (int argc, char **argv)
   if (!arguments)
     return fail ("malloc", "arguments");
   int n = 0;
-  arguments[n++] = node;
-  n = append (arguments, n, every_command);
-  if (strcmp (slash + 1, "runt-oci") == 0 || !is_long (argc, argv))
+  const int own = access (node, F_OK) == 0;
+  arguments[n++] = own ? node : (char *) "node";
+  if (own)
+    n = append (arguments, n, every_command);
+  if (own && (strcmp (slash + 1, "runt-oci") == 0 || !is_long (argc, argv)))
     n = append (arguments, n, short_command);
   /* Node takes an --env-file for its own wherever it stands, unless "--" comes before. */
   arguments[n++] = (char *) "--";
@@ -104,6 +107,12 @@ main (int argc, char **argv)
   arguments[n] = NULL;
 
   drop_node_variables ();
-  execve (node, arguments, environ);
-  return fail ("execve", node);
+  if (own)
+    execve (node, arguments, environ);
+  else
+    execvp ("node", arguments);
+  if (own || errno != ENOENT)
+    return fail ("execve", arguments[0]);
+  fprintf (stderr, "runt: no Node: neither %s nor node in the PATH is there; install Node 24 or later\n", node);
+  return 1;
 }

@@ -8,6 +8,12 @@ import { Script } from "node:vm";
 declare const __filename: string;
 declare const require: NodeJS.Require;
 
+// Of a package that was installed without looking at what it needs.
+if (Number.parseInt(process.versions.node, 10) < 24) {
+  process.stderr.write(`runt: needs Node 24 or later; ${process.execPath} is ${process.version}\n`);
+  process.exit(1);
+}
+
 const filename = __filename.replace(/\.cjs$/, ".bundle");
 
 /** The build takes the bytecode out of it. */

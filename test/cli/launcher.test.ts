@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { nodeFlags } from "../../scripts/bytecode.ts";
 
@@ -90,10 +90,13 @@ describe("the launcher", () => {
     );
   });
 
-  test("without Node it says what it looked for", () => {
+  test("without a Node of its own, it is the one in the PATH; without that it says what it looked for", () => {
     rmSync(join(root, "dist/native/node"));
-    const { status, stderr } = spawnSync(program, [], { encoding: "utf8", env: {} });
+    expect(start(program, ["x"], { PATH: dirname(process.execPath) }).argv).toEqual(["x"]);
+    const { status, stderr } = spawnSync(program, [], { encoding: "utf8", env: { PATH: "/nonexistent" } });
     expect(status).toBe(1);
-    expect(stderr).toBe(`runt: execve ${root}/bin/../dist/native/node: No such file or directory\n`);
+    expect(stderr).toBe(
+      `runt: no Node: neither ${root}/bin/../dist/native/node nor node in the PATH is there; install Node 24 or later\n`,
+    );
   });
 });

@@ -13,6 +13,9 @@ import {
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { busyboxArchive } from "../support/busybox-archive.ts";
+import { eventually } from "../support/container.ts";
+import { asRoot } from "../support/needs.ts";
 
 const project = resolve(import.meta.dirname, "../..");
 const isBuilt = spawnSync(join(project, "bin/runt-oci"), ["--version"]).status === 0;
@@ -49,8 +52,28 @@ describe.skipIf(!isBuilt)("install-system (needs a build)", () => {
       "ffi-rs.node",
       "librunt.so",
       "node",
+      "runt-after",
+      "runt-dns",
+      "runt-init",
       "runt-shim",
+      "runt-userns",
     ]);
+  });
+
+  asRoot("containers of images run, and are seen to when nobody waits for them", async () => {
+    const own = mkdtempSync(join(prefix, "own-"));
+    const runt = (...args: string[]): string =>
+      execFileSync(
+        join(prefix, "bin/runt"),
+        ["--root", join(own, "run"), "--data-root", join(own, "data"), ...args],
+        { env: { PATH: "/bin:/usr/bin" }, cwd: "/", encoding: "utf8" },
+      ).trim();
+    runt("import", busyboxArchive(own), "bb");
+    expect(runt("run", "--rm", "--init", "--network=none", "bb", "cat", "/proc/1/comm")).toBe("docker-init");
+    const id = runt("run", "-d", "--rm", "--network=none", "bb", "sleep", "0.2");
+    expect(id).toMatch(/^[0-9a-f]{64}$/);
+    await eventually(() => (runt("ps", "-aq") === "" ? true : undefined), "the container to be removed");
+    rmSync(own, { recursive: true });
   });
 
   test("a second installation replaces the first", () => {

@@ -1,19 +1,21 @@
 /** The package as a program that depends on it sees it: `import … from "runt"`, and its types. */
 import { execFileSync, spawnSync } from "node:child_process";
 import {
-  copyFileSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { describe, expect } from "vitest";
 import { aBundle, testPrefix } from "../support/bundle.ts";
+import { busyboxArchive } from "../support/busybox-archive.ts";
 import { eventually, stateRoot } from "../support/container.ts";
 import { asRoot } from "../support/needs.ts";
 
@@ -44,16 +46,6 @@ function anInstallation(source: string): { directory: string } & Disposable {
       symlinkSync(join(root, "node_modules", name), join(modules, name));
   }
   return project;
-}
-
-/** The tar of a root file system. */
-function busybox(directory: string): string {
-  const path = join(directory, "busybox.tar");
-  mkdirSync(join(directory, "rootfs/bin"), { recursive: true });
-  copyFileSync("/bin/busybox", join(directory, "rootfs/bin/busybox"));
-  for (const name of ["sh", "sleep", "echo"]) symlinkSync("busybox", join(directory, "rootfs/bin", name));
-  execFileSync("tar", ["-C", join(directory, "rootfs"), "-cf", path, "."]);
-  return path;
 }
 
 describe('import … from "runt"', () => {
@@ -109,7 +101,7 @@ describe("npm pack", () => {
         // Nothing is closed, nobody waits: what runs keeps no program alive.
       `);
       const { directory } = project;
-      const args = ["main.ts", join(directory, "root"), join(directory, "run"), busybox(directory)];
+      const args = ["main.ts", join(directory, "root"), join(directory, "run"), busyboxArchive(directory)];
       const { stdout, stderr } = spawnSync(process.execPath, args, {
         cwd: directory,
         encoding: "utf8",
@@ -126,4 +118,24 @@ describe("npm pack", () => {
     },
     120_000,
   );
+
+  asRoot("its commands run on the Node that is in the PATH", async () => {
+    using project = anInstallation("");
+    const installed = join(project.directory, "node_modules/runt");
+    const { bin } = JSON.parse(readFileSync(join(installed, "package.json"), "utf8"));
+    expect(Object.keys(bin)).toEqual(["runt", "runt-oci"]);
+    for (const [name, path] of Object.entries<string>(bin)) {
+      expect(lstatSync(join(installed, path)).mode & 0o111).toBe(0o111);
+      // As npm has it: a link to the program in a directory of links.
+      symlinkSync(join(installed, path), join(project.directory, name));
+      const run = (PATH: string) =>
+        spawnSync(join(project.directory, name), ["--version"], { encoding: "utf8", env: { PATH } });
+      const { stdout, stderr } = run(dirname(process.execPath));
+      expect(stderr).toBe("");
+      expect(stdout).toMatch(new RegExp(`^${name} version `));
+      const without = run("/nonexistent");
+      expect(without.status).toBe(1);
+      expect(without.stderr).toMatch(/^runt: .*Node 24 or later.*\n$/);
+    }
+  });
 });
