@@ -14,7 +14,10 @@ export interface EngineResult {
   readonly oci: Summary;
   /** The same, with the configuration that the engine gives its containers: an overlay, hidden paths, a filter. */
   readonly sameConfig: Summary;
+  /** As `Runt.run` has it: the container is gone with its end. */
   readonly engine: Summary;
+  /** The same with a container that stays until it is removed: what it has written is on disk by then. */
+  readonly kept: Summary;
   /** Without a filter, for what that costs. */
   readonly unconfined: Summary;
   /** Milliseconds of the first container of a program, the engine's opening with it. */
@@ -34,19 +37,27 @@ export async function engineCost(bundle: BenchBundle, rounds: number): Promise<E
   const begin = performance.now();
   await using runt = await Runt.open({ root, runRoot });
   const command = bundle.config.process.args;
-  await engine("first", runt, command, "default").run(1);
+  await engine("first", runt, command).run(1);
   const firstMs = performance.now() - begin;
 
   const phases: Phases = { create: [], start: [], wait: [], delete: [] };
   const subjects = [
     library(bundle.path, join(state.path, "oci"), phases),
     { ...library(await engineBundle(runt, command), join(state.path, "oci"), phases), name: "same config" },
-    engine("engine", runt, command, "default"),
-    engine("unconfined", runt, command, "unconfined"),
+    engine("engine", runt, command),
+    engine("kept", runt, command, { autoRemove: false }),
+    engine("unconfined", runt, command, { seccomp: "unconfined" }),
   ];
   const samples = await interleave(subjects, { rounds, block: 20, warmUp: 60 });
-  const [oci, sameConfig, whole, unconfined] = subjects.map(({ name }) => summarize(samples.get(name)!));
-  return { oci: oci!, sameConfig: sameConfig!, engine: whole!, unconfined: unconfined!, firstMs };
+  const [oci, sameConfig, whole, kept, unconfined] = subjects.map(({ name }) => summarize(samples.get(name)!));
+  return {
+    oci: oci!,
+    sameConfig: sameConfig!,
+    engine: whole!,
+    kept: kept!,
+    unconfined: unconfined!,
+    firstMs,
+  };
 }
 
 /** A bundle with what the engine wrote for a container of its own, which stays where it is as long as `runt`. */
@@ -67,16 +78,22 @@ async function engineBundle(runt: Runt, command: readonly string[]): Promise<str
 }
 
 /** Made, started, waited for and removed. */
-function engine(name: string, runt: Runt, command: readonly string[], seccomp: string): Subject {
+function engine(
+  name: string,
+  runt: Runt,
+  command: readonly string[],
+  { seccomp = "default", autoRemove = true }: { seccomp?: string; autoRemove?: boolean } = {},
+): Subject {
   return {
     name,
     run: async (rounds) => {
       const took: number[] = [];
       for (let i = 0; i < rounds; i++) {
         const begin = performance.now();
-        const container = await runt.start("bench", { command, seccomp, network: "none", log: "none" });
+        const options = { command, seccomp, autoRemove, network: "none", log: "none" } as const;
+        const container = await runt.start("bench", options);
         const code = await container.wait();
-        await container.remove();
+        if (!autoRemove) await container.remove();
         took.push(performance.now() - begin);
         if (code !== 0) throw new Error(`the program ended with ${code}`);
       }

@@ -1,7 +1,7 @@
 /* Many system calls for one call through FFI: what is done and in which order is written by TypeScript, one record a
  * call. Nothing is decided here; the first call that fails ends the run and says which it was. */
+#include "batch.h"
 #include <errno.h>
-#include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -10,19 +10,6 @@
 /* How an argument is to be read. src/linux/batch.ts has the same list. */
 enum { VALUE, TEXT, DATA, REGISTER, TAKE };
 
-struct record
-{
-  int32_t number;
-  uint8_t kind[6];
-  int8_t into; /* the register that gets the result; -1: none */
-  uint8_t whole; /* the result must be the third argument: a write of everything */
-  uint32_t unused;
-  int64_t argument[6];
-};
-
-/* Runs records[from..count-1]. TEXT and DATA arguments are offsets into `text` and `data`; REGISTER ones are what an
- * earlier call left in `registers`, TAKE ones too, and leave -1 there (close). Returns the index of the record that
- * failed with registers[0] = -errno, or, for a write that was short, the bytes written; `count` if none failed. */
 EXPORT long
 runt_batch (const struct record *records, int from, int count, const char *text, const char *data, int64_t *registers)
 {

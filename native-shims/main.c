@@ -1,10 +1,12 @@
 /* The shim's table of contents: read the plan, clone, and from there two stories. */
 #include <linux/sched.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/vfs.h>
+#include <sys/wait.h>
 
 #include "shim.h"
 
@@ -165,11 +167,79 @@ be_init (struct shim *s)
   leave (1);
 }
 
+/* What a child of ours needs to make init in our place. */
+struct birth
+{
+  struct shim *s;
+  struct clone_args *clone;
+  int error;
+  int socket;
+};
+
+/* In a process that shares our memory and our fds: joins init's user namespace and makes init a child of ours. */
+static int
+give_birth (void *argument)
+{
+  struct birth *birth = argument;
+  if (syscall (SYS_setns, birth->s->join_user, CLONE_NEWUSER) < 0)
+    {
+      birth->error = errno;
+      return 1;
+    }
+  long pid = syscall (SYS_clone3, birth->clone, sizeof *birth->clone);
+  if (pid == 0)
+    {
+      close (NETWORK_FD);
+      birth->s->peer = birth->socket;
+      be_init (birth->s);
+    }
+  birth->error = pid < 0 ? errno : 0;
+  return 0;
+}
+
+/* Whoever joins a user namespace loses every right outside of it, for good. The monitor needs them when init has ended, so
+ * that a child joins instead. Returns init's pid. */
+static pid_t
+clone_in_user (struct shim *s, struct clone_args *args, int socket)
+{
+  enum { STACK = 1 << 20 };
+  struct birth birth = { .s = s, .clone = args, .error = EAGAIN, .socket = socket };
+  char *stack = mmap (NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+  if (stack == MAP_FAILED)
+    return fail (s, "mmap", "a stack");
+  args->flags |= CLONE_PARENT;
+  args->exit_signal = 0;
+  pid_t midwife = clone (give_birth, stack + STACK, CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, &birth);
+  int status;
+  if (midwife < 0)
+    return fail (s, "clone", "to join the user namespace");
+  while (waitpid (midwife, &status, 0) < 0 && errno == EINTR)
+    ;
+  munmap (stack, STACK);
+  if (birth.error != 0)
+    {
+      errno = birth.error;
+      return fail (s, WEXITSTATUS (status) ? "setns" : "clone3", "the user namespace to join");
+    }
+  /* The number that the other has got may be one of another pid namespace. */
+  char path[64], text[512];
+  snprintf (path, sizeof path, "self/fdinfo/%d", s->pidfd);
+  cleanup_fd int info = open_proc (s, path, O_RDONLY);
+  ssize_t n = info < 0 ? -1 : read (info, text, sizeof text - 1);
+  text[n < 0 ? 0 : n] = '\0';
+  const char *line = strstr (text, "Pid:");
+  int pid = 0;
+  if (!line || sscanf (line, "Pid: %d", &pid) != 1 || pid <= 0)
+    return fail (s, "read", "/proc/%s", path);
+  return pid;
+}
+
 int
 main (void)
 {
   struct shim s = {
     .runtime = RUNTIME_FD, .peer = -1, .proc = -1, .root = -1, .start = -1, .fifo = -1, .listener = -1, .pidfd = -1,
+    .join_user = -1,
     .watch = { .listener = -1, .record = -1, .log_fd = -1, .input = -1, .output = -1, .errors = -1, .console = -1,
                .console_listener = -1 },
   };
@@ -199,17 +269,21 @@ main (void)
       goto failed;
     }
   uint64_t made = s.network_made ? CLONE_NEWNET : 0;
-  struct clone_args clone = {
+  struct clone_args args = {
     .flags = (s.plan.clone_flags & ~made) | CLONE_PIDFD | (s.plan.cgroup != NO_SLOT ? CLONE_INTO_CGROUP : 0),
     .pidfd = (uint64_t) (uintptr_t) &s.pidfd,
     .exit_signal = SIGCHLD,
     .cgroup = s.plan.cgroup != NO_SLOT ? (uint64_t) s.slot[s.plan.cgroup] : 0,
   };
   s.failure.op = s.plan.first[PHASE_PARENT];
-  s.pid = (pid_t) syscall (SYS_clone3, &clone, sizeof clone);
-  if (s.pid < 0)
+  if (s.join_user >= 0)
     {
-      fail (&s, "clone3", "flags 0x%llx", (unsigned long long) clone.flags);
+      if ((s.pid = clone_in_user (&s, &args, pair[1])) < 0)
+        goto failed;
+    }
+  else if ((s.pid = (pid_t) syscall (SYS_clone3, &args, sizeof args)) < 0)
+    {
+      fail (&s, "clone3", "flags 0x%llx", (unsigned long long) args.flags);
       goto failed;
     }
   if (s.pid == 0)

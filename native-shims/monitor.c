@@ -93,11 +93,11 @@ begin (struct monitor *m, char *buffers)
 
 enum { SIGNALS, LISTENER, PEER, MEMORY, CHECK, INPUT, OUTPUT, CLIENTS = OUTPUT + STREAMS, FDS = CLIENTS + MAX_CLIENTS };
 
-/* It has input for a container that does not take any. */
+/* It has input for a container that does not take any, or waits for a health check: it is not read meanwhile. */
 static bool
 is_stuck (const struct monitor *m, const struct client *c)
 {
-  return c->left > 0 && m->pending_length > 0;
+  return c->check || (c->left > 0 && m->pending_length > 0);
 }
 
 static void

@@ -56,6 +56,7 @@ struct client
   uint32_t left; /* bytes of input that are still to come */
   uint32_t owed;
   int64_t error; /* what OWED_DONE is to say */
+  bool check;    /* it is owed that once a health check has ended */
   uint64_t lost;
   bool gone; /* it has hung up, and left input that the container has not taken yet */
   uint8_t frame[FRAME_HEADER_SIZE + 16];
@@ -167,6 +168,8 @@ bool clients_owed (const struct monitor *m, const struct stream *stream);
 /* All who asked for events, or for anything, get what `owed` stands for. */
 void clients_event (struct monitor *m, uint32_t owed);
 void clients_exit (struct monitor *m);
+/* Who waits for the end of a health check has the answer: 0 or an errno. */
+void clients_checked (struct monitor *m, int error);
 
 /* monitor_input.c */
 void input_flush (struct monitor *m);
@@ -178,6 +181,7 @@ bool input_take (struct monitor *m, struct client *c);
 
 /* monitor_check.c */
 void check_begin (struct monitor *m); /* the container runs: the first check is due after a while */
+int check_now (struct monitor *m); /* somebody asks for one: 0 and there will be a clients_checked, or an errno */
 void check_tick (struct monitor *m, int64_t now);
 void check_read (struct monitor *m);
 void check_ended (struct monitor *m, const siginfo_t *info);

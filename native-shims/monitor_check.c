@@ -80,6 +80,18 @@ start (struct monitor *m)
   m->check.deadline = now + (int64_t) health->monitor_health.timeout_ms * MS;
 }
 
+int
+check_now (struct monitor *m)
+{
+  if (!m->watch->health)
+    return ENOENT;
+  if (m->phase != PHASE_OF_MONITOR_RUNNING)
+    return ESRCH;
+  if (!m->check.pid)
+    start (m);
+  return m->check.pid ? 0 : EAGAIN;
+}
+
 void
 check_tick (struct monitor *m, int64_t now)
 {
@@ -154,6 +166,7 @@ check_ended (struct monitor *m, const siginfo_t *info)
   write_health (m);
   if (check->health != before)
     clients_event (m, OWED_HEALTH);
+  clients_checked (m, 0);
   schedule (m);
 }
 
@@ -166,4 +179,5 @@ check_stop (struct monitor *m)
   close_fd (&m->check.fd);
   m->check.fd = -1;
   m->check.pid = 0; /* whoever reaps our orphans reaps it; nobody waits for what it says */
+  clients_checked (m, ESRCH);
 }

@@ -128,6 +128,12 @@ handle (struct monitor *m, struct client *c)
     case FRAME_END_INPUT:
       input_end (m, c);
       break;
+    case FRAME_CHECK:
+      error = check_now (m);
+      if (error)
+        break;
+      c->check = true;
+      return;
     case FRAME_RESIZE:
       error = resize (m, number_at (c, 0), number_at (c, 1));
       break;
@@ -150,7 +156,7 @@ void
 client_read (struct monitor *m, struct client *c)
 {
   /* So many frames at once; the others want their turn too. */
-  for (int turn = 0; turn < 16 && c->fd >= 0 && !(c->owed & OWED_ANSWER); turn++)
+  for (int turn = 0; turn < 16 && c->fd >= 0 && !(c->owed & OWED_ANSWER) && !c->check; turn++)
     {
       if (c->left > 0)
         {
@@ -320,6 +326,19 @@ clients_exit (struct monitor *m)
     if (c->fd >= 0 && c->flags)
       {
         c->owed |= OWED_EXIT;
+        client_write (m, c);
+      }
+}
+
+void
+clients_checked (struct monitor *m, int error)
+{
+  for (struct client *c = m->client; c < m->client + MAX_CLIENTS; c++)
+    if (c->fd >= 0 && c->check)
+      {
+        c->check = false;
+        c->error = error;
+        c->owed |= OWED_DONE;
         client_write (m, c);
       }
 }

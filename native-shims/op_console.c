@@ -100,7 +100,7 @@ op_chown_stdio (struct shim *s, const struct op *op)
       if (!S_ISFIFO (st.st_mode) && !S_ISSOCK (st.st_mode))
         continue;
       /* Not ours to give away: a read-only file system, an owner outside of our user namespace. Then it stays. */
-      if (fchown (fd, (uid_t) op->u.chown_stdio.uid, (gid_t) -1) < 0)
+      if (fchown (fd, (uid_t) op->u.chown_stdio.uid, (gid_t) op->u.chown_stdio.gid) < 0)
         continue;
     }
   return 0;

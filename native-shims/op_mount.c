@@ -137,6 +137,49 @@ op_mount (struct shim *s, const struct op *op)
   return 0;
 }
 
+/* OverlayFS takes its layers by path, and only from the mount namespace that it is mounted in. */
+int
+op_private_mounts (struct shim *s, const struct op *op)
+{
+  (void) op;
+  s->former[0] = openat (s->proc, "self/ns/mnt", O_RDONLY | O_CLOEXEC);
+  s->former[1] = open ("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  s->former[2] = open (".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (s->former[0] < 0 || s->former[1] < 0 || s->former[2] < 0)
+    return fail (s, "open", "/proc/self/ns/mnt, / and .");
+  if (syscall (SYS_unshare, 0x20000 /* CLONE_NEWNS */) < 0)
+    return fail (s, "unshare", "a mount namespace for a while");
+  if (setattr (AT_FDCWD, "/", AT_RECURSIVE, 0, 0, 1u << 18 /* MS_PRIVATE */, -1) < 0)
+    return fail (s, "mount_setattr", "propagation of /");
+  return 0;
+}
+
+int
+op_former_mounts (struct shim *s, const struct op *op)
+{
+  (void) op;
+  if (syscall (SYS_setns, s->former[0], 0x20000 /* CLONE_NEWNS */) < 0)
+    return fail (s, "setns", "back to the mount namespace of the host");
+  /* It has put us at the namespace's root, and ours may be another one. */
+  if (fchdir (s->former[1]) < 0 || syscall (SYS_chroot, ".") < 0 || fchdir (s->former[2]) < 0)
+    return fail (s, "chroot", "back to the root that it was");
+  for (int i = 0; i < 3; i++)
+    close (s->former[i]);
+  return 0;
+}
+
+int
+op_cover (struct shim *s, const struct op *op)
+{
+  const char *path = op->u.cover.path;
+  cleanup_fd int destination = open (path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (destination < 0)
+    return fail (s, "open", "%s", path);
+  if (move_onto (slot (s, op->u.cover.tree), destination) < 0)
+    return fail (s, "move_mount", "%s", path);
+  return 0;
+}
+
 int
 op_attach_root (struct shim *s, const struct op *op)
 {

@@ -29,6 +29,13 @@ op_setns (struct shim *s, const struct op *op)
 }
 
 int
+op_join_user (struct shim *s, const struct op *op)
+{
+  s->join_user = slot (s, op->u.join_user.fd);
+  return 0;
+}
+
+int
 op_unshare (struct shim *s, const struct op *op)
 {
   if (syscall (SYS_unshare, op->u.unshare.flags) < 0)

@@ -94,6 +94,8 @@ struct shim
   int start;              /* the fifo that wait_start reads, open for writing too */
   int fifo;               /* the same, once it is where init's failures go; -1 before */
   int listener;           /* seccomp listener, -1 without */
+  int join_user;          /* the user namespace that init is born in, -1 for one of its own or ours */
+  int former[3];          /* mount namespace, root and working directory, while we are in private_mounts */
   pid_t pid;              /* init, as the shim sees it; 0 before clone and in init */
   int pidfd;
   bool cwd_done;

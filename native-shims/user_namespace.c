@@ -1,19 +1,25 @@
-/* runt-userns UIDS GIDS PROGRAM [ARGUMENT…] — turns into PROGRAM, as root of a new user namespace and in a mount namespace
- * of its own. UIDS and GIDS are what newuidmap(1) and newgidmap(1) take after the pid. A user may give nobody's ids but his
- * own himself: with three numbers, one mapping, those programs are not asked. */
+/* runt-userns PLACE UIDS GIDS PROGRAM [ARGUMENT…] — turns into PROGRAM, as root of the user's own user namespace and in a
+ * mount namespace of that. All who name the same PLACE are in the same one, for as long as there is anybody in it: what one
+ * program has made there, the next one may enter (user_namespace_holder.c).
+ *
+ * UIDS and GIDS are what newuidmap(1) and newgidmap(1) take after the pid. A user may give nobody's ids but his own himself:
+ * with three numbers, one mapping, those programs are not asked. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "user_namespace.h"
+
 enum { MAX_WORDS = 3 * 340 /* mappings that the kernel takes */, FAILED = 125 };
 
-static int
+int
 fail (const char *what)
 {
   fprintf (stderr, "runt: %s: %s\n", what, strerror (errno));
@@ -99,15 +105,9 @@ is_single (const char *map)
   return blanks == 2;
 }
 
-int
-main (int argc, char **argv)
+static int
+make_namespace (char *uids, char *gids)
 {
-  if (argc < 4)
-    {
-      fputs ("usage: runt-userns UIDS GIDS PROGRAM [ARGUMENT…]\n", stderr);
-      return FAILED;
-    }
-  char *uids = argv[1], *gids = argv[2];
   int alone = is_single (uids) && is_single (gids), go = -1;
   pid_t mapper = alone ? 0 : start_mapper (&go, uids, gids);
   if (mapper < 0)
@@ -124,9 +124,31 @@ main (int argc, char **argv)
     return FAILED;
   if (go >= 0)
     close (go);
+  return 0;
+}
+
+int
+main (int argc, char **argv)
+{
+  if (argc < 5)
+    {
+      fputs ("usage: runt-userns PLACE UIDS GIDS PROGRAM [ARGUMENT…]\n", stderr);
+      return FAILED;
+    }
+  int place = open (argv[1], O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (place < 0 || flock (place, LOCK_EX) < 0)
+    return fail (argv[1]);
+  int joined = join_namespace (place);
+  if (joined < 0)
+    return fail ("cannot enter the user namespace of this user's containers");
+  if (!joined && make_namespace (argv[2], argv[3]))
+    return FAILED;
   /* The ids of this thread are those of the process: there is no other. */
   if (syscall (SYS_setresgid, 0, 0, 0) < 0 || syscall (SYS_setresuid, 0, 0, 0) < 0)
     return fail ("cannot become root of the user namespace");
-  execv (argv[3], argv + 3);
-  return fail (argv[3]);
+  if (!joined && hold_namespace (place) < 0)
+    return fail (argv[1]);
+  close (place);
+  execv (argv[4], argv + 4);
+  return fail (argv[4]);
 }

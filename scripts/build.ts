@@ -14,6 +14,7 @@ import {
 } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { build } from "esbuild";
+import { builtFiltersDefine } from "./built-filters.ts";
 import { bundleCli } from "./bundle-cli.ts";
 import { makeBytecode } from "./bytecode.ts";
 
@@ -71,6 +72,7 @@ async function buildLibrary(): Promise<void> {
     platform: "node",
     target: "node24",
     packages: "external",
+    define: builtFiltersDefine,
     sourcemap: "linked",
     logLevel: "warning",
   });

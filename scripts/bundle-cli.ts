@@ -7,6 +7,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build, type Plugin, transform } from "esbuild";
 import { magic } from "../src/runtime/wire/encode.ts";
+import { builtFiltersDefine } from "./built-filters.ts";
 import { packChunks } from "./chunks.ts";
 import { lazyModules } from "./lazy-modules.ts";
 
@@ -60,6 +61,7 @@ export async function bundleCli({ root, outdir, commit }: BundleOptions): Promis
       define: {
         RUNT_COMMIT: JSON.stringify(commit),
         BUILT_PLAN_MAGIC: String(magic),
+        ...builtFiltersDefine,
         "import.meta.main": "true",
         "import.meta.url": "moduleUrl",
       },

@@ -19,6 +19,7 @@
  * ```
  */
 export * from "./engine/library/index.ts";
+export { enterUserNamespace } from "./engine/ordinary-user.ts";
 export { type ErrorKind, type ErrorSite, RuntError } from "./errors.ts";
 export { SystemError } from "./linux/system-error.ts";
 export type {

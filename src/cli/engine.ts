@@ -3,7 +3,10 @@ import type { Engine } from "../engine/engine.ts";
 import { RuntError } from "../errors.ts";
 import type { Context } from "./command.ts";
 
-/** The engine of the roots that the options before the command name. Lives as long as the process. */
+/**
+ * The engine of the roots that the options before the command name. Lives as long as the process. An ordinary user's
+ * command starts anew in its user namespace, so that nothing should have been read or said before.
+ */
 export async function openEngine({
   dataRoot,
   root,
@@ -11,6 +14,7 @@ export async function openEngine({
   cgroupManager,
   log,
 }: Context): Promise<Engine> {
+  if (process.geteuid!() !== 0) (await import("../engine/ordinary-user.ts")).enterUserNamespace();
   const { Engine } = await import("../engine/engine.ts");
   return await Engine.open({ root: dataRoot, runRoot: rootIsDefault ? undefined : root, cgroupManager, log });
 }

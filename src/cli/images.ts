@@ -19,7 +19,7 @@ export async function openImages(
   needs: "names" | "files" = "names",
 ): Promise<ImageStore> {
   if (needs === "files" && process.geteuid!() !== 0) {
-    (await import("./user-namespace.ts")).enterUserNamespace();
+    (await import("../engine/ordinary-user.ts")).enterUserNamespace();
   }
   const [{ ImageStore }, { defaultImageRoot }] = await Promise.all([
     import("../image/store.ts"),
@@ -59,30 +59,19 @@ interface RegistryOptionValues {
   readonly certDir?: string;
 }
 
-/** What they say about the registry of `name`. @throws {RuntError} InvalidArgument */
-export async function toRegistryOptions(
-  values: RegistryOptionValues,
-  name: string,
-): Promise<RegistryOptions> {
-  const [{ credentialOf }, { credentialsFromFiles, fixedCredential }, { parseReference }, { version }] =
-    await Promise.all([
-      import("../image/registry/credentials/credential.ts"),
-      import("../image/registry/credentials/source.ts"),
-      import("../image/reference/reference.ts"),
-      import("./version.ts"),
-    ]);
-  const { domain } = parseReference(name);
+/** What they say about the registry of a name. @throws {RuntError} InvalidArgument */
+export async function toRegistryOptions(values: RegistryOptionValues): Promise<RegistryOptions> {
+  const [{ credentialOf }, { credentialsFromFiles }, { version }] = await Promise.all([
+    import("../image/registry/credentials/credential.ts"),
+    import("../image/registry/credentials/source.ts"),
+    import("./version.ts"),
+  ]);
   const { tlsVerify, creds, authfile, certDir } = values;
-  const credentials =
-    creds !== undefined
-      ? fixedCredential(domain, credentialOf(...(await splitCreds(creds))) ?? invalidCreds())
-      : authfile !== undefined
-        ? credentialsFromFiles([authfile], process.env)
-        : undefined;
   return {
     userAgent: `runt/${version}`,
-    ...(credentials && { credentials }),
-    ...(!tlsVerify && { insecure: [domain] }),
+    ...(creds !== undefined && { credential: credentialOf(...(await splitCreds(creds))) ?? invalidCreds() }),
+    ...(authfile !== undefined && { credentials: credentialsFromFiles([authfile], process.env) }),
+    ...(!tlsVerify && { verify: "nothing" }),
     ...(certDir !== undefined && { hostDirectories: [certDir] }),
   };
 }
@@ -107,6 +96,12 @@ export const platformOption = {
 export async function toPlatform(text: string | undefined): Promise<Platform | undefined> {
   if (text === undefined) return undefined;
   return (await import("../image/platform/platform.ts")).parsePlatform(text);
+}
+
+/** `--platform` of verbs that take several: once for each, or with commas. @throws {RuntError} InvalidArgument */
+export async function toPlatforms(texts: readonly string[]): Promise<Platform[] | undefined> {
+  const { parsePlatform } = await import("../image/platform/platform.ts");
+  return texts.length === 0 ? undefined : texts.flatMap((text) => text.split(",")).map(parsePlatform);
 }
 
 /** "sha256:ab12…" as people read it: twelve digits, or all of it. */

@@ -64,7 +64,8 @@ const lookUpAs: Readonly<
   image: async (engine, name) => {
     const images = await engine.images();
     const { image } = await images.find(name, { operation: "inspect" });
-    return await images.inspect(image);
+    const { forTemplate } = await import("./image-template.ts");
+    return forTemplate(await images.inspect(image));
   },
   volume: async (engine, name) => {
     const { Containers: _users, Anonymous: _anonymous, ...volume } = await engine.inspectVolume(name);

@@ -124,7 +124,11 @@ async function make(
   try {
     using view = new PullView(request.image ?? "", quiet);
     const created = await engine.create(request, {
-      pull: { onProgress: view.onProgress, ...(await registryOf(options, request)) },
+      pull: {
+        onProgress: view.onProgress,
+        choose: async (...which) => (await import("./choose-registry.ts")).chooseRegistry(...which),
+        ...(await registryOf(options, request)),
+      },
       signal,
     });
     for (const warning of created.warnings) context.log("warning", warning);
@@ -141,7 +145,7 @@ async function registryOf(options: CreateValues, { image }: ContainerRequest) {
   const { tlsVerify, creds, authfile, certDir } = options;
   if (image === undefined || (tlsVerify && [creds, authfile, certDir].every((one) => one === undefined)))
     return {};
-  return { registry: await toRegistryOptions(options, image) };
+  return { registry: await toRegistryOptions(options) };
 }
 
 /** @throws {RuntError} AlreadyExists */

@@ -2,10 +2,13 @@
 import { readFileSync } from "node:fs";
 import type { SnapshotStore } from "../image/snapshot/store.ts";
 import type { ImageStore } from "../image/store.ts";
+import type { IdRange } from "../linux/subordinate-ids.ts";
 import type { RuntimeContext } from "../runtime/api.ts";
 import type { HostCommand } from "../runtime/plan/monitor.ts";
 import type { EngineLayout } from "./layout.ts";
 import type { NetworkDriver } from "./network-driver.ts";
+import type { ContainerRecord } from "./record.ts";
+import type { IdKind } from "./store/id-ranges.ts";
 import type { EngineStore } from "./store/store.ts";
 
 export interface EngineContext {
@@ -22,7 +25,9 @@ export interface EngineContext {
   /** What a monitor becomes once its container has ended; undefined: nothing, and the next command does it. */
   afterExit(id: string): HostCommand | undefined;
   /** One that runs `words` in the container, for health checks. */
-  execCommand(id: string, words: readonly string[]): HostCommand;
+  execCommand(record: ContainerRecord, words: readonly string[]): HostCommand;
+  /** Ids to give to containers; undefined: see `EngineOptions`. */
+  readonly idRanges: ((kind: IdKind) => readonly IdRange[]) | undefined;
 }
 
 let known: string | undefined;

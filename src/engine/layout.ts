@@ -56,6 +56,11 @@ export class EngineLayout {
     return join(this.root, "containers", id, "log");
   }
 
+  /** What another OCI runtime keeps of its container. */
+  foreignState(id: string): string {
+    return join(this.runRoot, id);
+  }
+
   /** /dev/shm of a container that shares it; on the tmpfs of `runRoot`. */
   sharedMemory(id: string): string {
     return join(this.runRoot, ".shm", id);

@@ -1,6 +1,7 @@
 /** Networks by mode: the host's, none, another container's; bridges and what else network/ knows. */
 import { join } from "node:path";
 import { RuntError } from "../errors.ts";
+import { isOrdinaryUser } from "../runtime/library/default-root.ts";
 import { findRunning } from "./container/find.ts";
 import type { EngineContext } from "./context.ts";
 import type { NetworkContext, NetworkRequest, NetworkSetup, PortMapping } from "./network/index.ts";
@@ -36,6 +37,7 @@ export function openNetworkDriver(context: EngineContext): NetworkDriver {
     plan: (container) => planOf(context, container),
     async attach(container, plan, init, signal) {
       if (container.request.network.mode !== "bridge") return plainState(plan);
+      if (isOrdinaryUser()) return await attachPasta(context, container, plan, init, signal);
       const { setupNetwork, defaultNetworkName } = await import("./network/index.ts");
       const { networks: wanted, dns } = container.request.network;
       const asked = wanted.length > 0 ? wanted : [{ ...anyAddress, network: defaultNetworkName }];
@@ -70,6 +72,9 @@ export function openNetworkDriver(context: EngineContext): NetworkDriver {
     },
     async teardown(container) {
       if (container.request.network.mode !== "bridge") return;
+      if (isOrdinaryUser()) {
+        return (await import("./network/pasta.ts")).stopPasta(context.layout.container(container.id));
+      }
       const { teardownNetwork } = await import("./network/index.ts");
       // With nobody left in it the kernel removes the namespace, and its links much quicker than we could.
       const namespace = isShared(context, container) ? undefined : null;
@@ -88,6 +93,35 @@ const anyAddress: Omit<NetworkAttachment, "network"> = {
   ipv6: undefined,
   mac: undefined,
 };
+
+/** An ordinary user's network, in place of the default bridge. */
+async function attachPasta(
+  { layout }: EngineContext,
+  container: ContainerRecord,
+  plan: NetworkPlan,
+  init: number,
+  signal: AbortSignal | undefined,
+): Promise<NetworkState> {
+  const { startPasta } = await import("./network/pasta.ts");
+  const ports = portsOf(container);
+  await startPasta({
+    directory: layout.container(container.id),
+    namespace: namespaceOf(init),
+    ports,
+    signal,
+  });
+  const published = ports.map(({ hostAddress, hostPorts: [hostPort], containerPort, protocol }) => ({
+    hostAddress,
+    hostPort,
+    containerPort,
+    protocol,
+  }));
+  return {
+    ...plainState(plan),
+    nameservers: container.request.network.dns,
+    settings: settingsOf(container, { attachments: [], ports: published }),
+  };
+}
 
 function namespaceOf(init: number): string {
   return `/proc/${init}/ns/net`;
@@ -122,7 +156,17 @@ async function mayBeFree(
 }
 
 function planOf(context: EngineContext, { request }: ContainerRecord): NetworkPlan {
-  const { mode } = request.network;
+  const { mode, networks } = request.network;
+  if (networks.length > 0 && isOrdinaryUser()) {
+    throw new RuntError(
+      "PermissionDenied",
+      `network ${networks[0]!.network}: networks of bridges need root`,
+      {
+        operation: "start",
+        hint: "an ordinary user's containers have a network by pasta, --network=host, none or container:X",
+      },
+    );
+  }
   if (mode === "host") return { namespace: "host", filesOf: undefined };
   if (mode === "none" || mode === "bridge") return { namespace: "new", filesOf: undefined };
   if ("path" in mode) return { namespace: { path: mode.path }, filesOf: undefined };
@@ -198,7 +242,7 @@ function stateOf(container: ContainerRecord, plan: NetworkPlan, setup: NetworkSe
 
 function settingsOf(
   { id, definition }: ContainerRecord,
-  { attachments, ports }: NetworkSetup,
+  { attachments, ports }: Pick<NetworkSetup, "attachments" | "ports">,
 ): NetworkSettings {
   const published: Record<string, { hostIp: string; hostPort: number }[] | null> = {};
   for (const port of definition.exposed.flatMap(exposedPorts)) published[port] = null;

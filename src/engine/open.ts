@@ -1,5 +1,6 @@
 /** Opens what the verbs work with: cheap, because most commands need little of it. */
 import { chmodSync, existsSync, mkdirSync } from "node:fs";
+import { RuntError } from "../errors.ts";
 import type { SnapshotStore } from "../image/snapshot/store.ts";
 import type { ImageStore } from "../image/store.ts";
 import type { CgroupManager, RuntimeContext } from "../runtime/api.ts";
@@ -20,12 +21,20 @@ export interface EngineOptions {
   readonly log?: RuntimeContext["log"] | undefined;
   /** What a monitor becomes in the end, in place of `runt internal after-exit ID`; "none": nothing. */
   readonly afterExit?: ((id: string) => HostCommand) | "none" | undefined;
+  /** What `userns: "auto"` takes from, in place of what user "containers" has in /etc/subuid and /etc/subgid. */
+  readonly idRanges?: EngineContext["idRanges"];
   /** In place of the engine's own. */
   readonly network?: ((context: EngineContext) => NetworkDriver) | undefined;
 }
 
 /** @throws {RuntError} PermissionDenied, Unavailable */
 export function openContext(options: EngineOptions): EngineContext {
+  if (process.geteuid!() !== 0) {
+    throw new RuntError("PermissionDenied", "an ordinary user's program must be root of a user namespace", {
+      operation: "open",
+      hint: "call enterUserNamespace() first, or start it with runt unshare",
+    });
+  }
   const layout = new EngineLayout(options.root ?? defaultEngineRoot(), options.runRoot ?? defaultRunRoot());
   makeDirectories(layout);
   const log = options.log ?? (() => {});
@@ -61,7 +70,8 @@ export function openContext(options: EngineOptions): EngineContext {
         : afterExit
           ? unlessAttended(layout, id, afterExit(id))
           : afterExitCommand(layout, id),
-    execCommand: (id, words) => execInCommand(layout, id, words),
+    execCommand: (record, words) => execInCommand(layout, record, words),
+    idRanges: options.idRanges,
   };
   return context;
 }

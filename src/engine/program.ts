@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { nativePath } from "../linux/native.ts";
 import type { HostCommand } from "../runtime/plan/monitor.ts";
 import type { EngineLayout } from "./layout.ts";
+import type { ContainerRecord } from "./record.ts";
 
 /** `bin/runt` of this installation; beside the sources, what runs them, where nothing is built. */
 function runt(name: "runt" | "runt-oci"): string[] {
@@ -36,7 +37,15 @@ export function unlessAttended(layout: EngineLayout, id: string, command: HostCo
   return { argv: [nativePath("runt-after"), layout.container(id), ...argv], env };
 }
 
-/** `runt-oci exec ID WORDS`. */
-export function execInCommand(layout: EngineLayout, id: string, words: readonly string[]): HostCommand {
-  return { argv: [...runt("runt-oci"), "--root", layout.runRoot, "exec", id, ...words], env: environment() };
+/** `runt-oci exec ID WORDS`, or the same of the container's own runtime. Who kills it kills what it runs, if that is ours. */
+export function execInCommand(
+  layout: EngineLayout,
+  { id, request }: Pick<ContainerRecord, "id" | "request">,
+  words: readonly string[],
+): HostCommand {
+  const argv =
+    request.runtime === undefined
+      ? [...runt("runt-oci"), "--root", layout.runRoot, "exec", "--die-with-parent", id, ...words]
+      : ["/usr/bin/env", request.runtime, "--root", layout.foreignState(id), "exec", id, ...words];
+  return { argv, env: environment() };
 }

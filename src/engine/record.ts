@@ -3,7 +3,7 @@ import type { ImageConfig } from "../spec/image/config.ts";
 import type { ChainID, Digest } from "../spec/image/digest.ts";
 import type { RestartHistory } from "./monitor/restart-policy.ts";
 import type { NetworkState } from "./network-driver.ts";
-import type { ContainerRequest, Propagation } from "./request.ts";
+import type { ContainerRequest, IdMaps, Propagation } from "./request.ts";
 
 /** What is written down; whether it is still true the kernel knows: see `observe`. */
 export type StoredStatus = "creating" | "created" | "running" | "paused" | "exited" | "removing";
@@ -86,6 +86,13 @@ export interface Definition {
   readonly mounts: readonly ResolvedMount[];
   /** The image's, for `commit` and `inspect`. */
   readonly imageConfig: ImageConfig["config"] | undefined;
+  /** Of its user namespace; undefined: it has none, and its ids are the host's. */
+  readonly idMaps?: IdMaps | undefined;
+  /**
+   * "stored": on disk its files have the owners that they have on the host, and the image's are copied for that. An
+   * ordinary user's kernel shows layers with other owners to nobody.
+   */
+  readonly owners?: "stored" | undefined;
 }
 
 /** Image and request together. */
@@ -111,6 +118,8 @@ export type ResolvedMount = {
       readonly propagation: Propagation;
       readonly recursive: "enabled" | "disabled" | "writable" | "readonly";
       readonly options: readonly string[];
+      readonly idMaps?: "container" | IdMaps | undefined;
+      readonly chown?: boolean | undefined;
     }
   | {
       readonly type: "volume";
@@ -118,6 +127,7 @@ export type ResolvedMount = {
       readonly source: string;
       readonly anonymous: boolean;
       readonly subpath: string | undefined;
+      readonly chown?: boolean | undefined;
     }
   | { readonly type: "tmpfs"; readonly options: readonly string[] }
   | {

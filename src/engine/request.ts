@@ -2,6 +2,7 @@
  * What a person asks for: a container as the command line, the library and the API describe it, with every default filled
  * in. Names and meanings are docker's; `src/engine/spec` makes a config.json of it together with the image's config.
  */
+import type { LinuxIDMapping } from "../spec/runtime/id-mapping.ts";
 import type { RestartPolicy } from "./monitor/restart-policy.ts";
 
 export interface ContainerRequest {
@@ -87,9 +88,15 @@ export type MountRequest = {
       readonly recursive: "enabled" | "disabled" | "writable" | "readonly";
       /** mount(8) words beside these: "noexec". */
       readonly options: readonly string[];
+      /** Owners of its files as the container's user namespace, or these maps, have them; as they are by default. */
+      readonly idMaps?: "container" | IdMaps | undefined;
+      /** Everything in it is given to the container's user, for good. */
+      readonly chown?: boolean | undefined;
     }
   | {
       readonly type: "volume";
+      /** Everything in it is given to the container's user, for good. */
+      readonly chown?: boolean | undefined;
       /** Undefined: an anonymous one is made. */
       readonly name: string | undefined;
       /** Whether an empty volume gets what the image has there. */
@@ -125,15 +132,34 @@ export interface NamespaceRequest {
   readonly ipc: Sharing | "shareable" | "none";
   readonly uts: "private" | "host";
   readonly cgroup: "private" | "host";
-  /** "auto": ids of its own from the ranges of user "runt" or "containers" in /etc/subuid. */
-  readonly user:
-    | "host"
-    | "auto"
-    | { readonly autoSize: number }
-    | "keep-id"
-    | { readonly container: string }
-    | { readonly path: string };
+  readonly user: UserNamespaceRequest;
 }
+
+/** One for users and one for groups. `hostID`s are of the namespace that the engine is in. */
+export interface IdMaps {
+  readonly uid: readonly LinuxIDMapping[];
+  readonly gid: readonly LinuxIDMapping[];
+}
+
+/** Who the container's users are on the host. @see podman-run(1) --userns */
+export type UserNamespaceRequest =
+  /** The same. */
+  | "host"
+  /** Nobody else: ids of the ranges of user "containers" in /etc/subuid and /etc/subgid that no container has. */
+  | "auto"
+  /** The same, so many of them (undefined: as the image needs), and some that are said. */
+  | { readonly auto: { readonly size: number | undefined } & IdMaps }
+  /** The same, in a user namespace of its own. */
+  | "keep-id"
+  /** An ordinary user's own ids are these in the container. */
+  | { readonly keepId: { readonly uid: number | undefined; readonly gid: number | undefined } }
+  /** All of an ordinary user's subordinate ids, and not its own. */
+  | "nomap"
+  | { readonly maps: IdMaps }
+  /** All that these names have in /etc/subuid and /etc/subgid. */
+  | { readonly subordinate: { readonly uid: string; readonly gid: string } }
+  | { readonly container: string }
+  | { readonly path: string };
 
 export interface NetworkRequest {
   readonly mode: "bridge" | "host" | "none" | { readonly container: string } | { readonly path: string };

@@ -7,7 +7,7 @@ import { applyChanges } from "./archive/change.ts";
 import { layerMediaTypes, putImage } from "./archive/put-image.ts";
 import { storeLayer } from "./archive/store-layer.ts";
 import type { Image } from "./image.ts";
-import { packLayer } from "./layer/pack.ts";
+import { type PackOptions, packLayer } from "./layer/pack.ts";
 import { keepImage } from "./load.ts";
 import { fullName, parseReference } from "./reference/reference.ts";
 import type { WritableLayer } from "./snapshot/writable.ts";
@@ -27,6 +27,8 @@ export interface CommitOptions {
   /** When; now unless said. */
   readonly created?: Date;
   readonly compress?: "gzip" | "zstd" | "none";
+  /** Whose a file is in the image, where that is not as on disk. */
+  readonly owner?: PackOptions["owner"];
   /** Is told what could not be put into a layer. */
   readonly onWarning?: (text: string) => void;
   readonly signal?: AbortSignal | undefined;
@@ -66,6 +68,7 @@ export async function commitImage(
   await lease.keep(image.manifest.digest);
   const packed = packLayer(writable.upper, {
     source: "overlay",
+    ...(options.owner && { owner: options.owner }),
     ...(onWarning && { onWarning }),
     ...(signal && { signal }),
   });

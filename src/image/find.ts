@@ -8,8 +8,8 @@ import type { Platform } from "../spec/image/platform.ts";
 import { fromStore, type Image, readImage } from "./image.ts";
 import type { NamedImage } from "./names/names.ts";
 import { hostPlatform } from "./platform/host.ts";
-import { candidates } from "./platform/select.ts";
-import { fullName, parseReference, repositoryName } from "./reference/reference.ts";
+import { candidates, checkConfigPlatform } from "./platform/select.ts";
+import { fullName, isShortName, parseReference, repositoryName } from "./reference/reference.ts";
 import type { Stores } from "./stores.ts";
 
 /** An image of the store with all names that it goes by. */
@@ -68,18 +68,23 @@ export async function findImage(
       cause,
     );
   const withNames = async (descriptor: Descriptor): Promise<StoredImage> => ({
-    ...(await imageOf(stores, descriptor, platform)),
+    ...(await imageOf(stores, descriptor, platform, `image ${text}`)),
     names: named.flatMap(({ name, descriptor: other }) =>
       name !== undefined && other.digest === descriptor.digest ? [name] : [],
     ),
   });
 
   const byName = nameMeant(named, text);
+  const otherwise = async () => {
+    const meant = await shortNameMeant(named, text);
+    if (meant === undefined) throw notFound();
+    return { image: await withNames(meant.descriptor), name: meant.name };
+  };
   if (byName) return { image: await withNames(byName.descriptor), name: byName.name };
 
   const start = /^(?:sha256:)?([0-9a-f]{1,64})$/.exec(text)?.[1];
   const wanted = start ?? /@sha256:([0-9a-f]{64})$/.exec(text)?.[1];
-  if (wanted === undefined) throw notFound();
+  if (wanted === undefined) return await otherwise();
   const repository = text.includes("@") ? repositoryName(parseReference(text)) : undefined;
   const found = (await allImages(stores, undefined, platform)).filter(({ id, target, manifest, names }) =>
     (repository === undefined
@@ -89,7 +94,7 @@ export async function findImage(
         : []
     ).some((digest) => digest.startsWith(`sha256:${wanted}`)),
   );
-  if (found.length === 0) throw notFound();
+  if (found.length === 0) return await otherwise();
   if (new Set(found.map(({ id }) => id)).size > 1) {
     const ids = found.map(({ id }) => id.slice(7, 27)).join(", ");
     throw new RuntError("InvalidArgument", `${text} is the beginning of many image IDs: ${ids}`, {
@@ -114,6 +119,24 @@ function nameMeant(named: readonly NamedImage[], text: string): NamedImage | und
   return named.find(({ name }) => name === full);
 }
 
+/** The entry that registries.conf(5) says a short name means. */
+async function shortNameMeant(named: readonly NamedImage[], text: string): Promise<NamedImage | undefined> {
+  if (named.length === 0 || !isShortName(text)) return undefined;
+  const [{ meaningsOf }, { registriesConfPlaces }] = await Promise.all([
+    import("./registries-conf/short-name.ts"),
+    import("./registries-conf/places.ts"),
+  ]);
+  const places = registriesConfPlaces(process.env);
+  const names = await meaningsOf(text, places).then(
+    (meanings) => meanings.names,
+    (error: unknown) => {
+      if (error instanceof RuntError) return []; // neither a name nor an ID, or nothing that can be looked up
+      throw error;
+    },
+  );
+  return names.map((name) => named.find((one) => one.name === name)).find((one) => one !== undefined);
+}
+
 function repositoryOf(name: string): string | undefined {
   try {
     return repositoryName(parseReference(name));
@@ -122,8 +145,17 @@ function repositoryOf(name: string): string | undefined {
   }
 }
 
-/** The image that `descriptor` leads to, for `platform` or else for any machine that the store has it for. */
-export async function imageOf(stores: Stores, descriptor: Descriptor, platform?: Platform): Promise<Image> {
+/**
+ * The image that `descriptor` leads to, for `platform` or else for any machine that the store has it for.
+ * @param subject what the user calls it
+ * @throws {RuntError} NotFound where it is not here for `platform`
+ */
+export async function imageOf(
+  stores: Stores,
+  descriptor: Descriptor,
+  platform?: Platform,
+  subject?: string,
+): Promise<Image> {
   const choose = async (index: Index) => {
     const fitting = candidates(index, platform ?? hostPlatform());
     const others = platform ? [] : index.manifests.filter(({ platform: p }) => p?.os !== "unknown");
@@ -133,7 +165,11 @@ export async function imageOf(stores: Stores, descriptor: Descriptor, platform?:
     }
     return stored;
   };
-  return readImage(descriptor, fromStore(stores.content), choose);
+  const image = await readImage(descriptor, fromStore(stores.content), choose);
+  // An index has been asked already, and knows better than many a config.
+  if (platform && !isIndexed(image))
+    checkConfigPlatform(image.config, platform, subject ?? `image ${image.id}`);
+  return image;
 }
 
 /** Whether a name points to an index. */

@@ -1,6 +1,8 @@
 /** Images from files: loaded from an archive, or imported from a tar of a root file system; named and unpacked. */
+import { RuntError } from "../errors.ts";
 import type { Descriptor } from "../spec/image/descriptor.ts";
 import type { Digest } from "../spec/image/digest.ts";
+import type { Platform } from "../spec/image/platform.ts";
 import type { ImportOptions } from "./archive/import.ts";
 import type { ArchiveInput } from "./archive/input.ts";
 import type { Lease } from "./content/lease.ts";
@@ -9,11 +11,22 @@ import { imageOf } from "./find.ts";
 import type { Image } from "./image.ts";
 import type { OnProgress } from "./progress.ts";
 import { fullName, parseReference } from "./reference/reference.ts";
+import type { RegistryOptions } from "./registry/options.ts";
 import type { Stores } from "./stores.ts";
 
 export interface LoadOptions {
   readonly onProgress?: OnProgress | undefined;
   readonly signal?: AbortSignal | undefined;
+}
+
+export interface ImportFileOptions extends LoadOptions, Omit<ImportOptions, "lease" | "signal"> {
+  /** How a URL is reached: its proxies, time limits and the name that we give. */
+  readonly registry?: RegistryOptions | undefined;
+}
+
+export interface LoadImagesOptions extends LoadOptions {
+  /** Of what the archive has, only the images for these machines. */
+  readonly platforms?: readonly Platform[] | undefined;
 }
 
 /** An image that the store has now. */
@@ -30,40 +43,69 @@ export interface Loaded {
 export async function loadImages(
   stores: Stores,
   input: ArchiveInput,
-  options: LoadOptions,
+  options: LoadImagesOptions,
 ): Promise<Loaded[]> {
   const { loadArchive } = await import("./archive/load.ts");
   const { content } = stores;
-  const { signal } = options;
-  await using lease = await content.lease(signal);
-  const found = await loadArchive(input, content, { lease, signal });
+  const { platforms, signal } = options;
   const loaded: Loaded[] = [];
-  for (const { names, target } of found) {
-    const image = await imageOf(stores, target);
-    await fillLayers(image, { ...stores, ...options, lease });
-    loaded.push({ names, image });
+  const unwanted: Digest[] = [];
+  {
+    await using lease = await content.lease(signal);
+    for (const found of await loadArchive(input, content, { lease, signal, platforms })) {
+      const images = await imagesFor(stores, found.target, platforms);
+      for (const image of images) await fillLayers(image, { ...stores, ...options, lease });
+      loaded.push({ names: found.names, image: images[0]! });
+      unwanted.push(...found.unwanted);
+    }
+    await nameAll(stores, loaded, signal);
   }
-  await nameAll(stores, loaded, signal);
+  // Only now that our own lease does not keep them.
+  if (platforms) await content.forget(unwanted, signal);
   return loaded;
+}
+
+/** One image, or one for each platform that there is one for. */
+async function imagesFor(
+  stores: Stores,
+  target: Descriptor,
+  platforms: readonly Platform[] | undefined,
+): Promise<Image[]> {
+  if (!platforms) return [await imageOf(stores, target)];
+  const images: Image[] = [];
+  for (const platform of platforms) {
+    try {
+      images.push(await imageOf(stores, target, platform));
+    } catch (error) {
+      if (!(error instanceof RuntError) || error.kind !== "NotFound") throw error;
+    }
+  }
+  return images;
 }
 
 /**
  * Makes an image of one layer out of a tar.
+ * @param input a path, a URL or bytes
  * @param name undefined for none
  * @returns its ID
- * @throws {RuntError} as `importImage` and `fillLayers`
+ * @throws {RuntError} as `importImage`, `download` and `fillLayers`
  */
 export async function importFile(
   stores: Stores,
   input: ArchiveInput,
   name: string | undefined,
-  options: LoadOptions & Omit<ImportOptions, "lease" | "signal">,
+  options: ImportFileOptions,
 ): Promise<Digest> {
   const full = name === undefined ? [] : [fullName(parseReference(name))];
-  const { importImage } = await import("./archive/import.ts");
+  const [{ importImage }, { download, isUrl }] = await Promise.all([
+    import("./archive/import.ts"),
+    import("./download.ts"),
+  ]);
+  const source =
+    typeof input === "string" && isUrl(input) ? download(input, { ...options, operation: "import" }) : input;
   const { content } = stores;
   await using lease = await content.lease(options.signal);
-  const { manifest, config } = await importImage(input, content, { ...options, lease });
+  const { manifest, config } = await importImage(source, content, { ...options, lease });
   await keepImage(stores, manifest, full, lease, options);
   return config.digest;
 }

@@ -54,9 +54,13 @@ export async function pullImage(
   onProgress?.({ type: "resolved", name, target });
 
   const read = documents(stores, registry, lease, signal);
+  let wasHere = true;
   const selected = await selectImage(target, {
     platform,
-    fetch: read,
+    fetch: async (descriptor) => {
+      wasHere = await content.has(descriptor.digest);
+      return await read(descriptor);
+    },
     fetchConfig: async (config) => parseImageConfig(await read(config), { where: name, operation: "pull" }),
     subject: name,
   });
@@ -74,6 +78,8 @@ export async function pullImage(
     fetchBlob: (descriptor, options) => registry.fetchBlob(descriptor, options),
   });
   const before = await moveName(stores, name, target, signal);
+  // The same index, and an image of it that was not here.
+  if (before?.digest === target.digest && !wasHere) await stores.names.refresh(signal);
   return { name, image, before: before?.digest };
 }
 

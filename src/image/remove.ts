@@ -1,10 +1,13 @@
 /** Taking names, and with the last one the image, out of the store. */
 import { RuntError } from "../errors.ts";
 import type { ChainID, Digest } from "../spec/image/digest.ts";
+import { formatPlatform, type Platform } from "../spec/image/platform.ts";
 import { collectGarbage } from "./collect.ts";
-import { allImages, findImage, type StoredImage } from "./find.ts";
+import { allImages, findImage, isIndexed } from "./find.ts";
+import { type Image, platformOf } from "./image.ts";
 import type { ImageSummary } from "./list.ts";
 import { createdOf, summaryOf } from "./list.ts";
+import { chosenImages } from "./platforms.ts";
 import type { Stores } from "./stores.ts";
 
 /** What went. */
@@ -23,6 +26,8 @@ export interface RemoveOptions {
   readonly force: boolean;
   /** Leave what has no name any more to a later collection. */
   readonly keepGarbage?: boolean;
+  /** Only the image for these machines, of one that is here for several. */
+  readonly platforms?: readonly Platform[] | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -32,7 +37,11 @@ export interface RemoveOptions {
  *   `force` is not given
  */
 export async function removeImage(stores: Stores, text: string, options: RemoveOptions): Promise<Removed> {
-  const { image, name } = await findImage(stores, text, { operation: "rmi" });
+  const { image, name } = await findImage(stores, text, { operation: "rmi" }, options.platforms?.[0]);
+  if (options.platforms && isIndexed(image)) {
+    const { here, chosen } = await chosenImages(stores, image.target, options.platforms);
+    if (chosen.length < here.length) return removeSome(stores, text, chosen, options);
+  }
   const last = name === undefined || image.names.length === 1;
   if (!options.force) {
     if (name === undefined && image.names.length > 1)
@@ -48,6 +57,28 @@ export async function removeImage(stores: Stores, text: string, options: RemoveO
   return { untagged, deleted, layers, bytes };
 }
 
+/** The image keeps its names, for the machines that it still is here for. */
+async function removeSome(
+  stores: Stores,
+  text: string,
+  chosen: readonly Image[],
+  { force, keepGarbage, signal }: RemoveOptions,
+): Promise<Removed> {
+  for (const image of force ? [] : chosen) {
+    const user = userOf(stores, image);
+    if (user) throw conflict(text, `${user} uses the one for ${formatPlatform(platformOf(image))}`);
+  }
+  const manifests = chosen.map(({ manifest }) => manifest.digest);
+  const gone = new Set(await stores.content.forget(manifests, signal));
+  const kept = chosen.find(({ manifest }) => !gone.has(manifest.digest));
+  if (kept)
+    throw conflict(text, `${formatPlatform(platformOf(kept))} has a name of its own, or is being pulled`);
+  const deleted = await goneOf(stores, chosen);
+  if (keepGarbage) return { untagged: [], deleted, layers: [], bytes: 0 };
+  const { layers, bytes } = await collectGarbage(stores, signal);
+  return { untagged: [], deleted, layers, bytes };
+}
+
 function conflict(text: string, why: string): RuntError {
   return new RuntError("FailedPrecondition", `cannot remove ${text}: ${why}`, {
     operation: "rmi",
@@ -57,13 +88,13 @@ function conflict(text: string, why: string): RuntError {
 }
 
 /** IDs that no image has any more: one image may be there by two manifests, or in two indexes. */
-async function goneOf(stores: Stores, images: readonly StoredImage[]): Promise<Digest[]> {
+async function goneOf(stores: Stores, images: readonly Image[]): Promise<Digest[]> {
   const left = new Set((await allImages(stores)).map(({ id }) => id));
   return [...new Set(images.map(({ id }) => id))].filter((id) => !left.has(id));
 }
 
 /** A directory outside the images that needs the image's layers. */
-export function userOf({ snapshots }: Stores, { chainIDs }: StoredImage): string | undefined {
+export function userOf({ snapshots }: Stores, { chainIDs }: Image): string | undefined {
   const top = chainIDs.at(-1);
   return snapshots.uses().find(({ chainID }) => chainID === top)?.path;
 }

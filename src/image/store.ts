@@ -22,22 +22,25 @@ export class ImageStore {
     return new ImageStore(await openStores(root));
   }
 
-  /** Pulls the image that `name` means at its registry, and unpacks it. See `pullImage`. */
+  /** Pulls the image that `name` means at its registry, and unpacks it. See `pullByName`. */
   async pull(
     name: string,
-    options: import("./pull.ts").PullOptions & { readonly registry?: RegistryOptions | undefined } = {},
+    options: import("./pull-by-name.ts").PullByNameOptions = {},
   ): Promise<import("./pull.ts").Pulled> {
-    const [{ parseReference }, { openRegistry }, { pullImage }] = await Promise.all([
-      import("./reference/reference.ts"),
-      import("./registry/client.ts"),
-      import("./pull.ts"),
-    ]);
-    const reference = parseReference(name);
-    await using registry = await openRegistry(reference, options.registry);
-    return await pullImage(this.stores, registry, reference, options);
+    const { pullByName } = await import("./pull-by-name.ts");
+    return await pullByName(this.stores, name, options);
   }
 
-  /** All tags of the repository that `name` is in. */
+  /** What a name may mean at registries. See `meaningsOf`. */
+  async meanings(text: string, registry?: RegistryOptions) {
+    const [{ placesFor }, { meaningsOf }] = await Promise.all([
+      import("./pull-by-name.ts"),
+      import("./registries-conf/short-name.ts"),
+    ]);
+    return await meaningsOf(text, placesFor(registry));
+  }
+
+  /** All tags of the repository that `name`, a full one, is in. */
   async tags(
     name: string,
     options: {
@@ -53,7 +56,7 @@ export class ImageStore {
     return await registry.listTags(options.signal);
   }
 
-  /** Pushes the image `name`, to where its name says or to `destination`. See `pushImage`. */
+  /** Pushes the image `name`, to where its full name says or to `destination`. See `pushImage`. */
   async push(
     name: string,
     options: import("./push.ts").PushOptions & {
@@ -66,7 +69,8 @@ export class ImageStore {
       import("./registry/client.ts"),
       import("./push.ts"),
     ]);
-    const reference = parseReference(options.destination ?? name);
+    const { destination = (await this.find(name, { operation: "push" })).name ?? name } = options;
+    const reference = parseReference(destination);
     await using registry = await openRegistry(reference, options.registry);
     return await pushImage(this.stores, registry, name, reference, options);
   }

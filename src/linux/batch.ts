@@ -31,6 +31,16 @@ export interface BatchSize {
   readonly registers: number;
 }
 
+/** A batch as C reads it. */
+export interface WrittenBatch {
+  readonly records: Uint8Array;
+  readonly count: number;
+  readonly text: Uint8Array;
+  readonly textLength: number;
+  readonly registers: Uint8Array;
+  readonly registerCount: number;
+}
+
 export class Batch implements Disposable {
   readonly #records: Uint8Array;
   readonly #words: Int32Array;
@@ -166,6 +176,18 @@ export class Batch implements Disposable {
       [Bytes, I32, I32, Bytes, Bytes, Bytes],
       [this.#records, from, this.#count, this.#text, data, registers],
     );
+  }
+
+  /** What there is to be run, for whoever runs it elsewhere (batch-queue.ts). */
+  get written(): WrittenBatch {
+    return {
+      records: this.#records,
+      count: this.#count,
+      text: this.#text,
+      textLength: this.#cursor,
+      registers: new Uint8Array(this.#registers.buffer),
+      registerCount: this.#registers.length,
+    };
   }
 
   /** After a call has failed: −errno; not negative for a write that was short: the bytes that were written. */

@@ -5,10 +5,17 @@ import { SYS } from "./syscall-numbers.ts";
 /** Never follow a link at its end; leave at once, whoever still uses it. */
 const UMOUNT_NOFOLLOW = 8;
 const MNT_DETACH = 2;
+const MS_BIND = 4096;
 
 /** @param data options of the file system, joined by commas. @throws {SystemError} */
 export function mount(source: string, target: string, type: string, data: string): void {
   const values = [source, target, type, 0, data];
+  check(syscall(SYS.mount, [Text, Text, Text, I64, Text], values), "mount", { path: source, dest: target });
+}
+
+/** Shows what is at `source` at `target` too. @throws {SystemError} */
+export function bindMount(source: string, target: string): void {
+  const values = [source, target, "", MS_BIND, ""];
   check(syscall(SYS.mount, [Text, Text, Text, I64, Text], values), "mount", { path: source, dest: target });
 }
 

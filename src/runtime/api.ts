@@ -60,6 +60,8 @@ export interface ExecOptions {
   /** Sub-cgroup paths, `[controllers:]path`. */
   readonly cgroup?: readonly string[];
   readonly ignorePaused?: boolean;
+  /** Whether it is killed when this process dies, also where that is killed itself. */
+  readonly dieWithParent?: boolean;
   readonly detach?: boolean;
   readonly pidFile?: string;
   readonly consoleSocket?: string;

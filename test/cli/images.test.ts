@@ -118,6 +118,12 @@ describe.skipIf(gone !== undefined)(
       expect(out("image", "inspect", "-f", "{{.Config.User}} {{json .Config.Cmd}}", name)).toBe(
         'app ["echo $GREETING"]\n',
       );
+      // What the image does not say is empty, and no mistake.
+      expect(
+        out("image", "inspect", "-f", "{{.Config.Volumes}} {{.Config.StopSignal}}|{{.Variant}}", name),
+      ).toBe("map[] |\n");
+      expect(out("inspect", "-f", "{{.Config.OnBuild}} {{json .Config}}", name)).not.toContain("OnBuild");
+      expect(runt("image", "inspect", "-f", "{{.Config.Colour}}", name).status).toBe(1);
       // Who reads JSON gets JSON.
       expect(runt("image", "inspect", "nothing")).toMatchObject({ status: 1, stdout: "[]\n" });
     });

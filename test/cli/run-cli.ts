@@ -28,14 +28,18 @@ export interface Outcome {
  * With next to no environment, as podman calls a runtime. Its output goes to files: through pipes we would wait for
  * the container that inherited them.
  */
-export function runCli(program: "runt-oci" | "runt", args: readonly string[]): Outcome {
+export function runCli(
+  program: "runt-oci" | "runt",
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Outcome {
   const directory = mkdtempSync(join(tmpdir(), "runt-test-cli-"));
   const [out, err] = [join(directory, "stdout"), join(directory, "stderr")];
   const [outFd, errFd] = [openSync(out, "a"), openSync(err, "a")];
   try {
     const [path, first] = command(program);
     const { status } = spawnSync(path, [...first, ...args], {
-      env: {},
+      env,
       stdio: ["ignore", outFd, errFd],
       timeout: 20_000,
       killSignal: "SIGKILL",

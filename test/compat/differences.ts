@@ -111,17 +111,6 @@ export const knownDifferences: readonly KnownDifference[] = [
     at: ["cp: as an archive: out", "cp: as an archive: there"],
   },
   {
-    title: "`healthcheck run`",
-    reason:
-      "What the monitor has found stays as it is when somebody runs the check by hand: the status is that of the schedule. docker has no such verb.",
-    at: [
-      "health: asked for by hand: unhealthy",
-      "health: asked for by hand: healthy",
-      "health: asked for by hand: ps",
-      "health: asked for by hand: filter",
-    ],
-  },
-  {
     title: "`images NAME`",
     reason: "podman 4.3 lists all names of an image when one of them is asked for.",
     at: ["images: list: one"],

@@ -28,19 +28,22 @@ const stride = process.env.RUNT_KILL_NINE === "all" ? 1 : 9;
 async function strikeEverywhere(
   victim: Strike["victim"],
   check: (machine: Machine, at: string, ended: Awaited<ReturnType<Machine["run"]>>) => Promise<void>,
+  changes: Parameters<Machine["run"]>[0] = {},
+  every = stride,
 ): Promise<void> {
+  const asked = { ...request, ...changes };
   await using machine = await Machine.boot();
   await machine.call("createNetwork", { name: "app" });
-  const whole = await machine.run(request, { at: -1, victim });
+  const whole = await machine.run(asked, { at: -1, victim });
   const points = whole.stdout.split("\n").filter((line) => /^\d/.test(line));
   expect(whole, whole.stderr).toMatchObject({ code: 0 });
   expect(points.length).toBeGreaterThan(60);
   await machine.clear();
   expect(await machine.remains()).toEqual([]);
   // Another one of them each time, so that all are struck at some time.
-  for (let at = Math.floor(Math.random() * stride); at < points.length; at += stride) {
+  for (let at = Math.floor(Math.random() * every); at < points.length; at += every) {
     const name = `${victim} at ${points[at]}`;
-    const ended = await machine.run(request, { at, victim });
+    const ended = await machine.run(asked, { at, victim });
     // A turn of waiting less than the first time: it has got through.
     if (!ended.stdout.includes(`\n${at} `) && at > 0) {
       await machine.clear();
@@ -102,4 +105,38 @@ describe("kill -9 at a step of `run`", () => {
       120_000,
     );
   }
+
+  onMachine(
+    "of all at once, with --rm: what had run is removed by whoever comes next",
+    () =>
+      strikeEverywhere(
+        "everything",
+        async (machine, at) => {
+          expect(await machine.run({ ...request, name: "next" }), at).toMatchObject({ code: 0, stderr: "" });
+          // What had not been started yet is nobody's to remove: docker keeps it too.
+          expect(["gone", "created"], at).toContain(await machine.status("web"));
+        },
+        { autoRemove: true },
+        2 * stride,
+      ),
+    120_000,
+  );
+
+  onMachine(
+    "of init, with --restart=always: it runs again, until it is stopped",
+    () =>
+      strikeEverywhere(
+        "init",
+        async (machine, at, { code }) => {
+          if (code !== 0)
+            return expect(["gone", "created", "exited"], at).toContain(await machine.status("web"));
+          await expect.poll(() => machine.status("web"), { timeout: 10_000 }).toBe("running");
+          await machine.call("stop", "web", { timeoutSeconds: 0 });
+          expect(await machine.status("web"), at).toBe("exited");
+        },
+        { restart: { name: "always" } },
+        2 * stride,
+      ),
+    120_000,
+  );
 });

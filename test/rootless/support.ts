@@ -39,7 +39,7 @@ export const uid = 4242;
 /** The ids that belong to the user beside its own. */
 export const subordinate = { first: 300_000, count: 65_536 };
 
-const repository = join(import.meta.dirname, "../..");
+export const repository = join(import.meta.dirname, "../..");
 
 /** One id: the user's own as root of the container. */
 export const ownIdOnly = [{ containerID: 0, hostID: uid, size: 1 }];
@@ -98,6 +98,8 @@ export class OrdinaryUser implements Disposable {
       subgid: `${name}:${subordinate.first}:${subordinate.count}\n`,
     };
     for (const [file, content] of Object.entries(etc)) writeFileSync(join(this.directory, file), content);
+    // For everybody, as udev makes it.
+    spawnSync("mknod", ["-m", "666", join(this.directory, "tun"), "c", "10", "200"]);
   }
 
   /** Runs a program as the user. */
@@ -106,6 +108,7 @@ export class OrdinaryUser implements Disposable {
       for file in passwd group subuid subgid; do
         [ -e /etc/$file ] && mount --bind "$0/$file" /etc/$file
       done
+      [ ! -e /dev/net/tun ] || mount --bind "$0/tun" /dev/net/tun
       mount --rbind "$1" "$0/repository"
       shift
       cd /

@@ -1,5 +1,5 @@
 import { command } from "../command.ts";
-import { openImages, shownName } from "../images.ts";
+import { openImages, shownName, toPlatforms } from "../images.ts";
 import { interruptible } from "../interrupt.ts";
 import { LayerWarnings } from "../progress/warnings.ts";
 
@@ -15,16 +15,26 @@ export default command({
   options: {
     input: { type: "string", short: "i", value: "file", summary: "instead of stdin" },
     quiet: { type: "boolean", short: "q", summary: "no progress" },
+    platform: {
+      type: "strings",
+      value: "os/arch[/variant]",
+      summary: "of what the archive has, only the images for this machine",
+    },
   },
-  async run(context, _operands, { input, quiet }) {
+  async run(context, _operands, { input, quiet, ...options }) {
     const { progressView } = await import("../progress/progress.ts");
     const images = await openImages(context, "files");
+    const platforms = await toPlatforms(options.platform);
     const source = input ?? (await standardInput());
     return await interruptible(async (signal) => {
       const loaded = await (async () => {
         using warnings = new LayerWarnings(context.log);
         using view = await progressView(quiet || !process.stdout.isTTY ? "quiet" : "shown", context.print);
-        return await images.load(source, { signal, onProgress: warnings.beside(view.onProgress) });
+        return await images.load(source, {
+          platforms,
+          signal,
+          onProgress: warnings.beside(view.onProgress),
+        });
       })();
       for (const { names, image } of loaded) {
         for (const name of names) context.print(`Loaded image: ${await shownName(name)}\n`);

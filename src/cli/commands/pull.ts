@@ -1,4 +1,9 @@
 import type { Image } from "../../image/image.ts";
+import type { ImageProgress } from "../../image/progress.ts";
+import type { parseReference } from "../../image/reference/reference.ts";
+import type { RegistryOptions } from "../../image/registry/options.ts";
+import type { ImageStore } from "../../image/store.ts";
+import { chooseRegistry } from "../choose-registry.ts";
 import { type Context, command } from "../command.ts";
 import {
   openImages,
@@ -16,7 +21,7 @@ export default command({
   synopsis: "runt pull [options] <name[:tag|@digest]>",
   summary: "bring an image from a registry, and unpack it",
   description: [
-    "A name without a host is docker.io's, one without a tag has the tag latest. Layers that are here already are not fetched again; what an interrupted pull has fetched is gone on with.",
+    "A name without a host is docker.io's unless registries.conf says otherwise, one without a tag has the tag latest. Layers that are here already are not fetched again; what an interrupted pull has fetched is gone on with.",
   ],
   examples: [
     ["runt pull debian:12", "from docker.io"],
@@ -33,39 +38,35 @@ export default command({
   },
   async run(context, [name], options) {
     const { allTags, quiet } = options;
-    const [{ parseReference, withIdentifier, fullName }, { progressView }] = await Promise.all([
+    const [{ parseReference }, { progressView }] = await Promise.all([
       import("../../image/reference/reference.ts"),
       import("../progress/progress.ts"),
     ]);
-    const reference = parseReference(name!);
+    const { tag } = parseReference(name!);
     const images = await openImages(context, "files");
-    const registry = await toRegistryOptions(options, name!);
+    const registry = await toRegistryOptions(options);
     const platform = await toPlatform(options.platform);
     return await interruptible(async (signal) => {
-      const tags = allTags ? await images.tags(name!, { registry, signal }) : undefined;
-      const names = tags
-        ? tags.map((tag) => fullName(withIdentifier(reference, { tag })))
-        : [fullName(reference)];
-      if (!quiet && !allTags && reference.tag === "latest" && !name!.endsWith(":latest")) {
+      const names = allTags ? await everyTag(images, name!, { registry, signal }) : [name!];
+      if (!quiet && !allTags && tag === "latest" && !name!.endsWith(":latest")) {
         context.print("Using default tag: latest\n");
       }
       for (const one of names) {
-        if (!quiet) {
-          const { path, tag, digest } = parseReference(one);
-          context.print(`${digest ?? tag}: Pulling from ${path}\n`);
-        }
         const pulled = await (async () => {
           using warnings = new LayerWarnings(context.log);
           using view = await progressView(quiet ? "quiet" : "shown", context.print);
-          const onProgress = warnings.beside(view.onProgress);
-          return await images.pull(one, { registry, platform, signal, onProgress });
+          const onProgress = warnings.beside((progress) => {
+            if (progress.type === "trying" && !quiet) context.print(pulling(progress, parseReference));
+            view.onProgress(progress);
+          });
+          return await images.pull(one, { registry, platform, signal, onProgress, choose: chooseRegistry });
         })();
         if (!platform) await warnOfForeign(context, pulled.image);
         const digest = pulled.image.target.digest;
         if (!quiet) {
           const isNew = pulled.before !== digest;
           const status = isNew ? "Downloaded newer image" : "Image is up to date";
-          context.print(`Digest: ${digest}\nStatus: ${status} for ${await shownName(one)}\n`);
+          context.print(`Digest: ${digest}\nStatus: ${status} for ${await shownName(pulled.name)}\n`);
         }
         context.print(`${pulled.name}\n`);
       }
@@ -73,6 +74,43 @@ export default command({
     });
   },
 });
+
+/** What is said before a name is asked for. */
+function pulling(
+  { text, name, by, file }: Extract<ImageProgress, { type: "trying" }>,
+  parse: typeof parseReference,
+): string {
+  const { path, tag, digest } = parse(name);
+  const lead =
+    by === "alias"
+      ? `Resolved ${JSON.stringify(text)} as an alias (${file})\nTrying to pull ${name}...\n`
+      : by === "search"
+        ? `Trying to pull ${name}...\n`
+        : "";
+  return `${lead}${digest ?? tag}: Pulling from ${path}\n`;
+}
+
+/** A full name for each tag that the repository has. */
+async function everyTag(
+  images: ImageStore,
+  text: string,
+  options: { readonly registry: RegistryOptions; readonly signal: AbortSignal },
+): Promise<string[]> {
+  const [{ namesToTry }, { fullName, parseReference, withIdentifier }] = await Promise.all([
+    import("../../image/registries-conf/short-name.ts"),
+    import("../../image/reference/reference.ts"),
+  ]);
+  const { names } = await namesToTry(text, await images.meanings(text, options.registry), chooseRegistry);
+  for (const [i, name] of names.entries()) {
+    try {
+      const tags = await images.tags(name, options);
+      return tags.map((tag) => fullName(withIdentifier(parseReference(name), { tag })));
+    } catch (error) {
+      if (options.signal.aborted || i === names.length - 1) throw error;
+    }
+  }
+  return [];
+}
 
 /** An image without an index is taken as it is, and may be for another machine. */
 async function warnOfForeign(context: Context, image: Image): Promise<void> {

@@ -1,6 +1,12 @@
+import type { ImageStore } from "../../image/store.ts";
 import { command } from "../command.ts";
 import { openImages, platformOption, registryOptions, toPlatform, toRegistryOptions } from "../images.ts";
 import { interruptible } from "../interrupt.ts";
+
+/** Where a name without a registry goes is where it was found: registries.conf may have led there. */
+async function fullNameOf(images: ImageStore, name: string): Promise<string> {
+  return (await images.find(name, { operation: "push" })).name ?? name;
+}
 
 export default command({
   name: "push",
@@ -26,8 +32,8 @@ export default command({
       import("../progress/progress.ts"),
     ]);
     const images = await openImages(context);
-    const target = destination ?? name!;
-    const registry = await toRegistryOptions(options, target);
+    const target = destination ?? (allTags ? name! : await fullNameOf(images, name!));
+    const registry = await toRegistryOptions(options);
     const platform = await toPlatform(options.platform);
     const repository = repositoryName(parseReference(target));
     const names = allTags

@@ -1,6 +1,6 @@
 import { messageOf, RuntError } from "../../errors.ts";
 import { command } from "../command.ts";
-import { forEach, openImages, shownName } from "../images.ts";
+import { forEach, openImages, shownName, toPlatforms } from "../images.ts";
 import { writeAll } from "../output.ts";
 
 export default command({
@@ -15,12 +15,18 @@ export default command({
       type: "boolean",
       summary: "leave layers that nothing needs any more to the next runt image prune",
     },
+    platform: {
+      type: "strings",
+      value: "os/arch[/variant]",
+      summary: "only the image for this machine; the name stays while there is one for another",
+    },
   },
-  run: (context, operands, { force, noPrune }) =>
+  run: (context, operands, { force, noPrune, platform }) =>
     forEach(operands, async (operand) => {
       const images = await openImages(context, "files");
+      const platforms = await toPlatforms(platform);
       const removed = await images
-        .remove(operand, { force, keepGarbage: noPrune })
+        .remove(operand, { force, keepGarbage: noPrune, platforms })
         .catch((error: unknown) => {
           // Whoever insists is content when there is none.
           if (!force || !(error instanceof RuntError) || error.kind !== "NotFound") throw error;

@@ -1,8 +1,8 @@
+import type { IdMapping } from "../../engine/ordinary-user.ts";
 import { command } from "../command.ts";
 import { openImages, platformOption, toPlatform } from "../images.ts";
 import { interruptible } from "../interrupt.ts";
 import { LayerWarnings } from "../progress/warnings.ts";
-import type { IdMapping } from "../user-namespace.ts";
 
 export default command({
   name: "unpack",
@@ -41,7 +41,7 @@ export default command({
   async run(context, [name, directory, ...command], { rootfs, tty, env, user, hostname, ...options }) {
     const { specTemplate, rootlessSpecTemplate } = await import("../../runtime/spec-template.ts");
     const { isOrdinaryUser } = await import("../../runtime/library/default-root.ts");
-    const { enteredIdMaps } = await import("../user-namespace.ts");
+    const { enteredIdMaps } = await import("../../engine/ordinary-user.ts");
     const images = await openImages(context, "files");
     const platform = await toPlatform(options.platform);
     const maps = enteredIdMaps();

@@ -19,7 +19,7 @@ export default command({
         operation: "unshare",
       });
     }
-    const { execInUserNamespace } = await import("../user-namespace.ts");
+    const { execInUserNamespace } = await import("../../engine/ordinary-user.ts");
     const program = argv.length > 0 ? argv : [process.env.SHELL || "/bin/sh"];
     return execInUserNamespace(["/usr/bin/env", "--", ...program]);
   },

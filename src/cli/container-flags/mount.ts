@@ -4,6 +4,7 @@ import { parseBool } from "../go-flags.ts";
 import { commaList } from "./comma-list.ts";
 import { cut } from "./environment.ts";
 import { flagError } from "./flag-error.ts";
+import { idMapOf } from "./idmap.ts";
 import { bytesOf } from "./quantity.ts";
 import { absolutePath } from "./surroundings.ts";
 import { checkVolumeName, mountPoint, propagationOf } from "./volume.ts";
@@ -25,6 +26,7 @@ const aliases: Readonly<Record<string, string>> = {
   subpath: "subpath",
   "volume-subpath": "subpath",
   "image-subpath": "subpath",
+  u: "chown",
 };
 
 /** Keys that stand for true without a value. */
@@ -34,12 +36,17 @@ const booleans: readonly string[] = [
   "volume-nocopy",
   "bind-nonrecursive",
   "bind-create-src",
+  "idmap",
+  "chown",
 ];
 
 /** Keys beside those that every type has. */
 const keysOf: Readonly<Record<MountType, readonly string[]>> = {
-  bind: ["source", "bind-propagation", "bind-nonrecursive", "bind-recursive", "bind-create-src"],
-  volume: ["source", "subpath", "volume-nocopy", "volume-label", "volume-driver", "volume-opt"],
+  bind: [
+    ...["source", "bind-propagation", "bind-nonrecursive", "bind-recursive", "bind-create-src"],
+    ...["idmap", "chown"],
+  ],
+  volume: ["source", "subpath", "volume-nocopy", "volume-label", "volume-driver", "volume-opt", "chown"],
   tmpfs: ["tmpfs-size", "tmpfs-mode"],
   image: ["source", "subpath"],
 };
@@ -85,6 +92,7 @@ export function parseMount(text: string, cwd: string): MountRequest {
         subpath: one("subpath"),
         driverOptions: pairsOf(fields.get("volume-opt")),
         labels: pairsOf(fields.get("volume-label")),
+        ...(yes("chown") && { chown: true }),
       };
     }
     case "tmpfs":
@@ -138,6 +146,7 @@ function bind(text: string, fields: Fields, readonly: boolean, cwd: string) {
   if (!recursive) {
     throw flagError(flag, text, "bind-recursive must be one of enabled, disabled, writable, readonly");
   }
+  const maps = one("idmap");
   const given = one("bind-propagation");
   const propagation = given === undefined ? "rprivate" : propagationOf(flag, text, given);
   if ((recursive === "writable" || recursive === "readonly") && !readonly) {
@@ -153,6 +162,8 @@ function bind(text: string, fields: Fields, readonly: boolean, cwd: string) {
     propagation,
     recursive,
     options: [],
+    ...(maps !== undefined && maps !== "false" && { idMaps: idMapOf(flag, text, maps) }),
+    ...(isTrue(text, "chown", one("chown")) && { chown: true }),
   } as const;
 }
 

@@ -1,9 +1,10 @@
-/** `--pid`, `--ipc`, `--uts`, `--cgroupns`, `--userns`: what a container shares with the host or with another one. */
+/** `--pid`, `--ipc`, `--uts`, `--cgroupns`, `--userns` and its maps: what a container shares with the host or with another one. */
 import type { NamespaceRequest, Sharing } from "../../engine/request.ts";
 import type { OptionSpecs, OptionValues } from "../option.ts";
 import { cut } from "./environment.ts";
 import { flagError } from "./flag-error.ts";
 import { absolutePath, type Surroundings } from "./surroundings.ts";
+import { userNamespaceOf } from "./user-namespace.ts";
 
 const group = "Namespaces";
 
@@ -26,13 +27,32 @@ export const namespaceOptions = {
     type: "string",
     value: "mode",
     group,
-    summary: "users: host, auto[:size=<n>], keep-id, container:<name>, ns:<path>",
+    summary: "users: host, auto[:size=<n>], private, keep-id, container:<name>, ns:<path>",
   },
+  uidmap: {
+    type: "strings",
+    value: "container:host[:size]",
+    group,
+    summary: "users of a user namespace of its own; --gidmap if not said otherwise",
+  },
+  gidmap: {
+    type: "strings",
+    value: "container:host[:size]",
+    group,
+    summary: "its groups; --uidmap if not said otherwise",
+  },
+  subuidname: {
+    type: "string",
+    value: "name",
+    group,
+    summary: "the ids of a name in /etc/subuid, from 0 on",
+  },
+  subgidname: { type: "string", value: "name", group, summary: "the same of /etc/subgid" },
 } as const satisfies OptionSpecs;
 
 /** @throws {RuntError} InvalidArgument */
 export function namespacesOf(
-  { pid, ipc, uts, cgroupns, userns }: OptionValues<typeof namespaceOptions>,
+  { pid, ipc, uts, cgroupns, ...users }: OptionValues<typeof namespaceOptions>,
   { cwd }: Surroundings,
 ): NamespaceRequest {
   return {
@@ -40,7 +60,7 @@ export function namespacesOf(
     ipc: ipc === "shareable" || ipc === "none" ? ipc : sharing("--ipc", ipc, cwd),
     uts: ownOrHost("--uts", uts),
     cgroup: ownOrHost("--cgroupns", cgroupns),
-    user: userNamespace(userns, cwd),
+    user: userNamespaceOf(users, (text) => joined("--userns", text, cwd)),
   };
 }
 
@@ -60,14 +80,6 @@ function joined(flag: string, text: string, cwd: string) {
 function ownOrHost(flag: string, text: string | undefined): "private" | "host" {
   if (text === undefined || text === "" || text === "private") return "private";
   return text === "host" ? text : invalid(flag, text);
-}
-
-function userNamespace(text: string | undefined, cwd: string): NamespaceRequest["user"] {
-  if (text === undefined || text === "" || text === "host") return "host";
-  if (text === "auto" || text === "keep-id") return text;
-  const size = /^auto:size=(\d{1,10})$/.exec(text)?.[1];
-  if (size !== undefined && Number(size) > 0) return { autoSize: Number(size) };
-  return joined("--userns", text, cwd) ?? invalid("--userns", text);
 }
 
 function invalid(flag: string, text: string): never {

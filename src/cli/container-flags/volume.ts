@@ -1,6 +1,8 @@
 /** `-v [source:]destination[:options]`. @see docker run --volume; podman-run(1) for options that docker does not have */
 import type { MountRequest, Propagation } from "../../engine/request.ts";
+import { cut } from "./environment.ts";
 import { flagError } from "./flag-error.ts";
+import { idMapOf } from "./idmap.ts";
 import { absolutePath, withoutSlash } from "./surroundings.ts";
 
 const flag = "--volume";
@@ -29,12 +31,13 @@ const groups: Readonly<Record<string, readonly string[]>> = {
   exec: ["exec", "noexec"],
   dev: ["dev", "nodev"],
   suid: ["suid", "nosuid"],
+  owner: ["U"],
 };
 
 /** Of podman, and not of ours. */
-const unsupported = /^(U|O|upperdir=.*|workdir=.*|idmap(=.*)?|nocreate)$/;
+const unsupported = /^(O|upperdir=.*|workdir=.*|nocreate)$/;
 
-type Words = Readonly<Partial<Record<keyof typeof groups, string>>>;
+type Words = Readonly<Partial<Record<keyof typeof groups | "idmap", string>>>;
 
 /**
  * Reads one value of `-v`.
@@ -80,6 +83,10 @@ function wordsOf(text: string, options: string | undefined): Words {
         "Unimplemented",
       );
     }
+    if (/^idmap(=|$)/.test(word)) {
+      words.idmap = cut(word)[1] ?? "true";
+      continue;
+    }
     const [group] = Object.entries(groups).find(([, members]) => members.includes(word)) ?? [];
     if (group === undefined) throw flagError(flag, text, `invalid option ${JSON.stringify(word)}`);
     if (words[group] !== undefined && words[group] !== word) {
@@ -99,12 +106,18 @@ function bind(text: string, source: string, words: Words) {
     propagation: (words.propagation ?? "rprivate") as Propagation,
     recursive: words.recursion === "bind" ? "disabled" : "enabled",
     options: [words.exec, words.dev, words.suid].filter((word) => word !== undefined),
+    ...(words.idmap !== undefined && { idMaps: idMapOf(flag, text, words.idmap) }),
+    ...(words.owner && { chown: true }),
   } as const;
 }
 
 function volume(text: string, name: string | undefined, words: Words) {
   const foreign = words.propagation ?? words.recursion ?? words.exec ?? words.dev ?? words.suid;
   if (foreign) throw flagError(flag, text, `${JSON.stringify(foreign)} is for directories of the host`);
+  // Volumes count as their containers do in any case.
+  if (words.idmap !== undefined && words.idmap !== "true") {
+    throw flagError(flag, text, "idmap with maps of its own is for directories of the host");
+  }
   return {
     type: "volume",
     name,
@@ -112,6 +125,7 @@ function volume(text: string, name: string | undefined, words: Words) {
     subpath: undefined,
     driverOptions: {},
     labels: {},
+    ...(words.owner && { chown: true }),
   } as const;
 }
 

@@ -2,7 +2,7 @@
  * Progress for a terminal: a line with a bar for each layer. Where the terminal has fewer lines than the image layers,
  * those are shown that something happens to, and the last line counts the others.
  */
-import type { LayerStatus } from "../../image/progress.ts";
+import type { ImageProgress, LayerStatus } from "../../image/progress.ts";
 import { humanSize } from "../human.ts";
 import type { ProgressView } from "./progress.ts";
 import { finished, statusTexts } from "./status.ts";
@@ -40,11 +40,15 @@ const spare = 2;
 export function barView<B extends Bar>(bars: Bars<B>, terminal: TerminalSize): ProgressView {
   const layers = new Map<string, Layer>();
   const lines: B[] = [];
+  let download: Extract<ImageProgress, { type: "download" }> | undefined;
   const draw = () => {
-    const texts = layerLines([...layers.values()], {
-      rows: Math.max((terminal.rows ?? 24) - spare, 1),
-      columns: terminal.columns ?? 80,
-    });
+    const columns = terminal.columns ?? 80;
+    const rows = Math.max((terminal.rows ?? 24) - spare, 1);
+    const first = download ? [downloadLine(download, columns)] : [];
+    const texts = [
+      ...first,
+      ...layerLines([...layers.values()], { rows: Math.max(rows - first.length, 1), columns }),
+    ];
     for (const [i, line] of texts.entries()) {
       if (i < lines.length) lines[i]!.update(0, { line });
       else lines.push(bars.create(1, 0, { line }));
@@ -63,7 +67,8 @@ export function barView<B extends Bar>(bars: Bars<B>, terminal: TerminalSize): P
         if (!layer || finished.has(layer.status)) return;
         const { status, current, total } = progress;
         Object.assign(layer, { status, current, total });
-      } else return;
+      } else if (progress.type === "download") download = progress;
+      else return;
       draw();
     },
     [Symbol.dispose]() {
@@ -104,11 +109,28 @@ function layerLine({ id, status, current, total }: Layer, columns: number): stri
   const text = `${id} ${statusTexts[status]}`;
   const moves = status === "downloading" || status === "extracting" || status === "uploading";
   if (!moves || total === 0) return text.slice(0, columns - 1);
+  return movingLine(text, `${id} ${statusTexts[status].padEnd(longestStatus)} `, { current, total, columns });
+}
+
+/** A file that is no layer yet. */
+function downloadLine(
+  { status, current, total }: Extract<ImageProgress, { type: "download" }>,
+  columns: number,
+): string {
+  if (status === "downloaded") return `Downloaded ${humanSize(current)}`.slice(0, columns - 1);
+  if (total === undefined) return `Downloading ${humanSize(current)}`.slice(0, columns - 1);
+  return movingLine("Downloading", "Downloading ", { current, total, columns });
+}
+
+function movingLine(
+  text: string,
+  start: string,
+  { current, total, columns }: { current: number; total: number; columns: number },
+): string {
   const sizes = ` ${humanSize(current).padStart(6)}/${humanSize(total)}`;
-  const start = `${id} ${statusTexts[status].padEnd(longestStatus)} `;
   const room = Math.min(columns - 1 - start.length - sizes.length - 2, widestBar);
   if (room < narrowestBar) return `${text}${sizes}`.slice(0, columns - 1);
-  const filled = Math.min(Math.floor((current / total) * room), room);
+  const filled = total === 0 ? room : Math.min(Math.floor((current / total) * room), room);
   const bar = filled === room ? "=".repeat(room) : `${"=".repeat(filled)}>`.padEnd(room);
   return `${start}[${bar}]${sizes}`;
 }

@@ -43,6 +43,7 @@ export function checkRequest(request: ContainerRequest): string[] {
   if (namespaces.user !== "host" && request.security.privileged) {
     refuse("privileged mode is incompatible with user namespaces");
   }
+  refuseWithUserNamespace(request, refuse);
   const { memory, memorySwap, memoryReservation, cpus } = resources;
   if (memory !== undefined && memory > 0 && memory < 6 << 20) refuse("minimum memory limit allowed is 6MB");
   if (memorySwap !== undefined && memorySwap > 0) {
@@ -58,12 +59,27 @@ export function checkRequest(request: ContainerRequest): string[] {
   return warnings;
 }
 
+function refuseWithUserNamespace(
+  { namespaces: { pid, user }, mounts, runtime }: ContainerRequest,
+  refuse: (what: string) => never,
+): void {
+  if (user === "host") {
+    const mapped = mounts.find((mount) => mount.type === "bind" && mount.idMaps === "container");
+    if (mapped) refuse(`mount at ${mapped.destination}: idmap needs a user namespace: --userns`);
+    return;
+  }
+  if (runtime !== undefined) refuse(`--userns is for runt's own runtime, not for --runtime ${runtime}`);
+  const joined = typeof user === "object" && "container" in user ? user.container : undefined;
+  if (typeof pid === "object" && "container" in pid && pid.container !== joined) {
+    refuse(`processes of a container are for its own users: --pid container:… needs the same --userns`);
+  }
+}
+
 /** What there are words for, and nobody to do it. */
-function refuseUnknown({ namespaces, mounts }: ContainerRequest): void {
+function refuseUnknown({ mounts }: ContainerRequest): void {
   const missing = (what: string, hint: string): never => {
     throw new RuntError("Unimplemented", what, { operation: "create", hint });
   };
-  if (namespaces.user !== "host") missing("--userns: only host is supported yet", "leave --userns out");
   const driven = mounts.find(
     (mount) => mount.type === "volume" && Object.keys(mount.driverOptions).length > 0,
   );

@@ -1,9 +1,10 @@
 /** `commit`: an image of what a container has become. */
-import { RuntError } from "../../errors.ts";
+import { messageOf, RuntError } from "../../errors.ts";
 import { findImage } from "../../image/find.ts";
-import * as runtime from "../../runtime/container/pause.ts";
+import { isOrdinaryUser } from "../../runtime/library/default-root.ts";
 import type { ContainerConfig } from "../../spec/image/config.ts";
 import type { EngineContext } from "../context.ts";
+import { ociRuntime } from "../oci/oci.ts";
 import type { ContainerRecord } from "../record.ts";
 import { eventOf } from "./event.ts";
 import { findRecord } from "./find.ts";
@@ -43,7 +44,7 @@ export async function commitContainer(
   const writable = images.stores.snapshots.writable({ directory: context.layout.container(id) });
   const { pause = true, author, message, changes, onWarning, signal } = options;
   await using _paused =
-    pause && observe(context, record).status === "running" ? await paused(context, id) : null;
+    pause && observe(context, record).status === "running" ? await paused(context, record, onWarning) : null;
   const made = await images.commit(image, writable, {
     name: options.name,
     author,
@@ -52,19 +53,37 @@ export async function commitContainer(
     config: configOf(record),
     createdBy: definition.args.join(" "),
     signal,
+    ...(definition.owners === "stored" && { owner: await ownersOf(record) }),
     ...(onWarning && { onWarning }),
   });
   context.store.events.append(eventOf(record, "commit", { imageID: made.id, imageRef: options.name ?? "" }));
   return made.id;
 }
 
-/** Until it is disposed of. */
-async function paused({ runtime: surroundings }: EngineContext, id: string): Promise<AsyncDisposable> {
-  await runtime.pauseContainer(surroundings, id);
+/** From the owners on disk. */
+async function ownersOf({ definition }: ContainerRecord) {
+  const ids = (await import("./id-map.ts")).IdMap.of(definition.idMaps);
+  return (own: { uid: number; gid: number }) => ids.toContainer(own);
+}
+
+/** Until it is disposed of. One without a cgroup, as an ordinary user may have it, goes on. */
+async function paused(
+  context: EngineContext,
+  record: ContainerRecord,
+  onWarning: CommitOptions["onWarning"],
+): Promise<AsyncDisposable | null> {
+  const oci = await ociRuntime(context, record);
+  try {
+    await oci.pause();
+  } catch (error) {
+    if (!isOrdinaryUser()) throw error;
+    onWarning?.(`${messageOf(error)}: what it writes meanwhile may be in the image by halves`);
+    return null;
+  }
   return {
     async [Symbol.asyncDispose]() {
       // It may have been killed meanwhile, which needs no thawing.
-      await runtime.resumeContainer(surroundings, id).catch(() => {});
+      await oci.resume().catch(() => {});
     },
   };
 }

@@ -4,11 +4,13 @@ import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { RuntError } from "../../errors.ts";
 import { MergedView } from "../../image/snapshot/merged.ts";
+import type { ContainerConfig } from "../../spec/image/config.ts";
 import type { EngineContext } from "../context.ts";
-import { type ContainerRecord, neverRun } from "../record.ts";
+import { type ContainerRecord, type Definition, neverRun } from "../record.ts";
 import type { ContainerRequest } from "../request.ts";
 import { isConflict } from "../store/database.ts";
 import { timestamp } from "../time.ts";
+import type { ResolvedUserNamespace } from "../user-namespace/resolve.ts";
 import { resolveMounts, type WantedVolume } from "../volume/resolve.ts";
 import { insertVolume, makeDirectory } from "../volume/volume.ts";
 import { checkRequest } from "./check.ts";
@@ -49,14 +51,17 @@ export async function createContainer(
   const config = found?.config;
   const image = found && { id: found.id, name: found.name, target: found.target, top: found.top };
   const id = newId();
-  const asked = withIds(context, request);
+  const named = withIds(context, request);
+  const userNamespace =
+    named.namespaces.user === "host" ? undefined : await userNamespaceOf(context, named, image, config);
+  const asked = userNamespace?.request ?? named;
   const { mounts, volumes } = await resolveMounts(context, asked, config);
   const definition = definitionOf(asked, config, {
     image,
     hostname: hostnameIn(context, asked) ?? hostnameOf(asked, id, hostname()),
     mounts,
   });
-  const record = insert(context, volumes, {
+  const fresh: ContainerRecord = {
     id,
     name: request.name ?? "",
     created: timestamp(),
@@ -66,7 +71,8 @@ export async function createContainer(
     definition,
     run: neverRun,
     owner: thisProcess(),
-  });
+  };
+  const record = insert(context, volumes, fresh, userNamespace);
   try {
     options.signal?.throwIfAborted();
     await makeFiles(context, record, volumes);
@@ -79,6 +85,20 @@ export async function createContainer(
     context.store.events.append(eventOf(record, "create"));
   });
   return { id, name: record.name, warnings };
+}
+
+async function userNamespaceOf(
+  context: EngineContext,
+  request: ContainerRequest,
+  image: Definition["image"],
+  config: ContainerConfig | undefined,
+): Promise<ResolvedUserNamespace> {
+  const [{ resolveUserNamespace }, snapshots] = await Promise.all([
+    import("../user-namespace/resolve.ts"),
+    context.snapshots(),
+  ]);
+  const layers = () => (request.rootfs === undefined ? snapshots.lowers(image?.top) : [request.rootfs]);
+  return resolveUserNamespace(context, request, layers, config?.User ?? "");
 }
 
 /** Other containers by their IDs: names may be another's tomorrow. @throws {RuntError} NotFound */
@@ -113,12 +133,16 @@ function insert(
   context: EngineContext,
   volumes: readonly WantedVolume[],
   record: ContainerRecord,
+  userNamespace: ResolvedUserNamespace | undefined,
 ): ContainerRecord {
   const { store } = context;
   for (let attempt = 0; ; attempt++) {
-    const named = record.name === "" ? { ...record, name: inventName(attempt) } : record;
+    let named = record.name === "" ? { ...record, name: inventName(attempt) } : record;
     try {
       store.transaction(() => {
+        const idMaps = userNamespace?.take(record.id);
+        if (idMaps)
+          named = { ...named, definition: { ...named.definition, idMaps, owners: userNamespace?.owners } };
         store.containers.insert(named);
         for (const { record: volume } of volumes) {
           insertVolume(context, volume);
@@ -154,6 +178,11 @@ async function makeFiles(
     const top = definition.image?.top;
     const writable = snapshots.createWritable(top, { directory });
     layers = [writable.init, ...snapshots.lowers(top)];
+    if (definition.owners === "stored") {
+      const { copiedLayers, copyLayers } = await import("../user-namespace/copied-layers.ts");
+      copyLayers(writable, layers, definition.idMaps!);
+      layers = [copiedLayers(writable)];
+    }
   } else layers = [request.rootfs];
   for (const mount of definition.mounts) {
     if (mount.type === "bind" && mount.missing === "make") makeSource(mount.source);
@@ -164,6 +193,9 @@ async function makeFiles(
   for (const { record, destination, copyUp: wanted } of volumes) {
     const data = makeDirectory(context, record.name);
     if (wanted) await copyUp(view, destination, dirname(data));
+    if (definition.owners === "stored") {
+      (await import("../user-namespace/copied-layers.ts")).giveToRoot(data, definition.idMaps!);
+    }
   }
   for (const mount of definition.mounts) {
     if (mount.type === "volume" && mount.subpath !== undefined) checkSubpath(mount.source, mount.subpath);

@@ -34,8 +34,12 @@ export async function containerChanges(context: EngineContext, text: string): Pr
     );
   }
   const snapshots = await context.snapshots();
-  const { upper, init } = snapshots.writable({ directory: context.layout.container(id) });
-  return changesOf(upper, [init, ...snapshots.lowers(definition.image?.top)]).filter(
+  const writable = snapshots.writable({ directory: context.layout.container(id) });
+  const lowers =
+    definition.owners === "stored"
+      ? [(await import("../user-namespace/copied-layers.ts")).copiedLayers(writable)]
+      : [writable.init, ...snapshots.lowers(definition.image?.top)];
+  return changesOf(writable.upper, lowers).filter(
     ({ kind, path }) => !(kind === "A" && ownMountPoints.has(path)),
   );
 }

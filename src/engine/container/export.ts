@@ -21,6 +21,7 @@ export async function* exportContainer(
   yield* packPath(view.root, "", "", {
     source: "tree",
     operation: "export",
+    owner: (entry) => view.ids.toContainer(entry),
     ...(onWarning && { onWarning }),
     ...(signal && { signal }),
   });

@@ -4,8 +4,10 @@ import { join } from "node:path";
 import { messageOf, RuntError } from "../../errors.ts";
 import { MergedView } from "../../image/snapshot/merged.ts";
 import type { SnapshotMount } from "../../image/snapshot/overlay.ts";
+import { allowMountAgain } from "../../image/snapshot/writable.ts";
 import { resolveUser } from "../../image/unpack/user.ts";
 import { hostFacts } from "../../runtime/host/measure.ts";
+import { isOrdinaryUser } from "../../runtime/library/default-root.ts";
 import { CAPABILITIES } from "../../spec/runtime/capabilities.ts";
 import type { EngineContext } from "../context.ts";
 import type { NetworkPlan } from "../network-driver.ts";
@@ -32,7 +34,7 @@ export async function specFacts(
 ): Promise<SpecFacts> {
   const { request, definition, id } = record;
   const { layout } = context;
-  const root = await rootOf(context, record);
+  const root = await rootOf(context, record, "for its program");
   const view = new MergedView(root.layers);
   const text = (file: string) => view.readText(file, accountFileBytes) ?? "";
   const group = text("/etc/group");
@@ -52,16 +54,28 @@ export async function specFacts(
       snapshots.mounts(mount.top, { access: "ro", destination: mount.destination }),
     );
   }
+  const ordinaryUser = isOrdinaryUser();
+  const user = resolveUser(definition.user, { passwd: text("/etc/passwd"), group });
+  if (definition.mounts.some((mount) => "chown" in mount && mount.chown)) {
+    (await import("../volume/give.ts")).giveMounts(definition, user);
+  }
   const devices = devicesOf(request.devices.filter(({ host }) => host.startsWith("/")));
   return {
     id,
     rootfs: root.path,
-    user: resolveUser(definition.user, { passwd: text("/etc/passwd"), group }),
+    user,
     groups: request.groups.map((name) => groupId(name, group)),
     capabilities: knownCapabilities(),
+    ordinaryUser,
     pids: pidsOf(context, record),
     network: network.namespace,
-    mounts: { root: root.mounts, files, sharedMemory: sharedMemoryOf(context, record), images },
+    mounts: {
+      root: root.mounts,
+      files,
+      sharedMemory: sharedMemoryOf(context, record),
+      images,
+      hostSys: ordinaryUser && network.namespace === "host",
+    },
     devices: security.privileged ? [...allDevices(), ...devices.nodes] : devices.nodes,
     resources: {
       blockDevices: blockDevicesOf([...new Set(request.resources.blkio.map(({ path }) => path))]),
@@ -89,18 +103,33 @@ interface Root {
   readonly layers: readonly string[];
 }
 
-/** The overlay of a container's own layers on its image's. */
+/**
+ * The overlay of a container's own layers on its image's. What the program of a container writes that is removed at its
+ * end need not reach the disk.
+ */
 export async function rootOf(
   context: EngineContext,
   { id, request, definition }: ContainerRecord,
+  use: "for its program" | "to look at",
 ): Promise<Root> {
   if (request.rootfs !== undefined) return { path: request.rootfs, mounts: [], layers: [request.rootfs] };
   const snapshots = await context.snapshots();
   const top = definition.image?.top;
   const writable = snapshots.writable({ directory: context.layout.container(id) });
+  if (definition.owners === "stored") {
+    const { copiedLayers, copiedMounts } = await import("../user-namespace/copied-layers.ts");
+    return {
+      path: context.layout.rootfs,
+      mounts: copiedMounts(writable, "rw"),
+      layers: [writable.upper, copiedLayers(writable)],
+    };
+  }
+  // Of a start that failed; what a power failure leaves of such a container is removed.
+  if (request.autoRemove) allowMountAgain(writable);
+  const volatile = request.autoRemove && use === "for its program";
   return {
     path: context.layout.rootfs,
-    mounts: snapshots.mounts(top, { writable, access: "rw" }),
+    mounts: snapshots.mounts(top, { writable, access: "rw", volatile }),
     layers: [writable.upper, writable.init, ...snapshots.lowers(top)],
   };
 }

@@ -1,6 +1,7 @@
 /** How a user namespace counts users and groups, and how the host does. @see user_namespaces(7) */
-import { readFileSync } from "node:fs";
+import { readFileSync, readlinkSync } from "node:fs";
 import { RuntError } from "../../errors.ts";
+import type { IdMaps } from "../request.ts";
 
 interface Range {
   readonly inside: number;
@@ -21,10 +22,21 @@ export class IdMap {
 
   /** Of the user namespace of a process. */
   static ofProcess(pid: number): IdMap {
+    const namespace = (of: number | "self") => readlinkSync(`/proc/${of}/ns/user`);
+    // Who is in it himself is shown how its ids are outside.
+    if (namespace(pid) === namespace("self")) return IdMap.same;
     return new IdMap(
       parseIdMap(readFileSync(`/proc/${pid}/uid_map`, "latin1")),
       parseIdMap(readFileSync(`/proc/${pid}/gid_map`, "latin1")),
     );
+  }
+
+  /** Of a container that may not run; without maps both count alike. */
+  static of(maps: IdMaps | undefined): IdMap {
+    if (!maps) return IdMap.same;
+    const ranges = (list: IdMaps["uid"]) =>
+      list.map(({ containerID, hostID, size }) => ({ inside: containerID, outside: hostID, length: size }));
+    return new IdMap(ranges(maps.uid), ranges(maps.gid));
   }
 
   /** @throws {RuntError} InvalidArgument for who is nobody there */

@@ -41,8 +41,8 @@ export async function imageFor(
   }
   context.log("debug", `pulling ${text}`);
   const platform = await platformOf(request.platform);
-  await (await context.images()).pull(text, { ...options, ...(platform && { platform }) });
-  return await findCached(context, text, request.platform);
+  const { name } = await (await context.images()).pull(text, { ...options, ...(platform && { platform }) });
+  return await findCached(context, name, request.platform);
 }
 
 type Platform = Parameters<typeof findImage>[3];

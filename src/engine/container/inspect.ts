@@ -6,7 +6,7 @@ import type { EngineContext } from "../context.ts";
 import { readHealth } from "../monitor/records.ts";
 import { type EndpointSettings, noSettings } from "../network-driver.ts";
 import type { ContainerRecord, ResolvedMount, RunState } from "../record.ts";
-import type { ContainerRequest, NamespaceRequest, Sharing } from "../request.ts";
+import type { ContainerRequest, IdMaps, NamespaceRequest, Sharing } from "../request.ts";
 import { capabilitiesOf } from "../spec/capabilities.ts";
 import { maskedPaths, readonlyPaths } from "../spec/hidden-paths.ts";
 import { neverTime, timestampOf } from "../time.ts";
@@ -202,6 +202,7 @@ function hostConfigOf({ request, definition }: ContainerRecord) {
     SecurityOpt: securityOptions(security),
     UTSMode: namespaces.uts === "host" ? "host" : "",
     UsernsMode: usernsText(namespaces.user),
+    ...(definition.idMaps && { IDMappings: idMappingsOf(definition.idMaps) }),
     ShmSize: request.shmSize,
     Sysctls: request.sysctls,
     Runtime: request.runtime ?? "runt",
@@ -257,8 +258,14 @@ function sharingText(sharing: Sharing): string {
 
 function usernsText(user: NamespaceRequest["user"]): string {
   if (user === "host") return "";
-  if (typeof user === "string") return user;
-  return "autoSize" in user ? `auto:size=${user.autoSize}` : sharingText(user);
+  return typeof user === "object" && ("container" in user || "path" in user) ? sharingText(user) : "private";
+}
+
+/** As podman prints them: "container:host:size". */
+function idMappingsOf({ uid, gid }: IdMaps) {
+  const texts = (maps: IdMaps["uid"]) =>
+    maps.map(({ containerID, hostID, size }) => `${containerID}:${hostID}:${size}`);
+  return { UidMap: texts(uid), GidMap: texts(gid) };
 }
 
 function securityOptions(security: ContainerRequest["security"]): string[] | null {

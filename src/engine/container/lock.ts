@@ -53,9 +53,10 @@ export function tryLockContainer(context: EngineContext, id: string): Locked | u
 }
 
 function recordWith(context: EngineContext, id: string, lock: Fd): Locked | undefined {
+  using owned = new DisposableStack();
+  owned.use(lock);
   const record = context.store.containers.get(id);
-  if (record && record.status !== "creating")
-    return { record, [Symbol.dispose]: () => lock[Symbol.dispose]() };
-  lock[Symbol.dispose]();
-  return undefined;
+  if (!record || record.status === "creating") return undefined;
+  const kept = owned.move();
+  return { record, [Symbol.dispose]: () => kept.dispose() };
 }

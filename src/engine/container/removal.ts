@@ -51,6 +51,7 @@ export async function finishRemoval(
     hadVolumes = names.length > 0;
     store.volumes.dropUses(id);
     if (volumes) removeUnusedAnonymous(context, names);
+    if (record.definition.idMaps) store.idRanges.drop(id);
     store.containers.delete(id);
     if (record.status !== "creating") store.events.append(eventOf(record, "destroy"));
   });

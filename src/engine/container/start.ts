@@ -160,7 +160,9 @@ async function configFor(
   plan: NetworkPlan,
 ): Promise<Record<string, unknown>> {
   const facts = await specFacts(context, record, plan);
-  const config = configOf(record.request, record.definition, facts);
+  let config = configOf(record.request, record.definition, facts);
+  const { idMaps } = record.definition;
+  if (idMaps) config = (await import("../spec/id-maps.ts")).withIdMaps(config, record, idMaps);
   const vendors = record.request.devices.map(({ host }) => host).filter((host) => !host.startsWith("/"));
   if (vendors.length === 0) return config;
   const [{ cdiEdits }, { withEdits }] = await Promise.all([
@@ -210,9 +212,10 @@ function recordFailure({ store }: EngineContext, record: ContainerRecord, error:
 
 function monitorOf(
   context: EngineContext,
-  { id, request, definition }: ContainerRecord,
+  record: ContainerRecord,
   restarts: RestartHistory,
 ): MonitorSettings {
+  const { id, request, definition } = record;
   const directory = context.layout.container(id);
   const exitCommand = context.afterExit(id);
   return {
@@ -230,16 +233,20 @@ function monitorOf(
           },
     exitCommand: exitCommand && { ...exitCommand, errors: join(directory, "errors") },
     restart: restartRequest(request.restart, restarts),
-    health: definition.health && healthOf(context, id, definition.health),
+    health: definition.health && healthOf(context, record, definition.health),
   };
 }
 
-function healthOf(context: EngineContext, id: string, health: HealthDefinition): MonitorSettings["health"] {
+function healthOf(
+  context: EngineContext,
+  record: ContainerRecord,
+  health: HealthDefinition,
+): MonitorSettings["health"] {
   const [kind, ...words] = health.test;
   const command = kind === "CMD-SHELL" ? ["/bin/sh", "-c", words.join(" ")] : words;
   const { intervalMs, timeoutMs, retries, startPeriodMs, startIntervalMs } = health;
   return {
-    ...context.execCommand(id, command),
+    ...context.execCommand(record, command),
     intervalMs,
     timeoutMs,
     retries,

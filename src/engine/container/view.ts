@@ -46,7 +46,7 @@ export async function openView(context: EngineContext, text: string, operation: 
   const now = viewOfRunning(record);
   if (now) return now;
   if (record.status === "removing") throw refuse(operation, record.name, "container is marked for removal");
-  const root = await rootOf(context, record);
+  const root = await rootOf(context, record, "to look at");
   const { request, definition } = record;
   const places = definition.mounts.filter(
     (mount) => mount.type === "volume" || (mount.type === "bind" && existsSync(mount.source)),
@@ -55,6 +55,7 @@ export async function openView(context: EngineContext, text: string, operation: 
     root: [],
     files: [],
     sharedMemory: undefined,
+    hostSys: false,
     images: new Map(),
   }).filter(({ destination }) => places.some((mount) => mount.destination === destination));
   const view = stack.use(
@@ -65,7 +66,12 @@ export async function openView(context: EngineContext, text: string, operation: 
       mounts: [...root.mounts, ...volumes],
     }),
   );
-  return { record, root: view.root, ids: IdMap.same, [Symbol.asyncDispose]: disposal(stack.move()) };
+  return { record, root: view.root, ids: storedIds(record), [Symbol.asyncDispose]: disposal(stack.move()) };
+}
+
+/** What is on disk is numbered as in the container, mostly. */
+function storedIds({ definition }: ContainerRecord): IdMap {
+  return definition.owners === "stored" ? IdMap.of(definition.idMaps) : IdMap.same;
 }
 
 /**
@@ -78,13 +84,16 @@ export async function openLayers(context: EngineContext, text: string, operation
   const mounts = await readOnlyLayers(context, record);
   const path = record.request.rootfs ?? context.layout.rootfs;
   const view = stack.use(await openStopped({ operation, rootfs: path, readonly: true, mounts }));
-  return { record, root: view.root, ids: IdMap.same, [Symbol.asyncDispose]: disposal(stack.move()) };
+  return { record, root: view.root, ids: storedIds(record), [Symbol.asyncDispose]: disposal(stack.move()) };
 }
 
 async function readOnlyLayers(context: EngineContext, record: ContainerRecord): Promise<SnapshotMount[]> {
   if (record.request.rootfs !== undefined) return [];
   const snapshots = await context.snapshots();
   const writable = snapshots.writable({ directory: context.layout.container(record.id) });
+  if (record.definition.owners === "stored") {
+    return (await import("../user-namespace/copied-layers.ts")).copiedMounts(writable, "ro");
+  }
   return snapshots.mounts(record.definition.image?.top, { writable, access: "ro" });
 }
 

@@ -8,6 +8,7 @@ import type { Engine } from "../engine.ts";
 import type { AttachOptions } from "../monitor/attachment.ts";
 import type { Attended } from "./attended.ts";
 import { type CopyOptions, copyFrom, copyTo, readFile, type WriteFileOptions, writeFile } from "./files.ts";
+import { feed } from "./input.ts";
 import { type LogsOptions, logLines, logStream, type OutputLine } from "./logs.ts";
 import { type ExecOptions, ExecProcess, type ExecResult, execRequest, type SpawnOptions } from "./process.ts";
 
@@ -91,7 +92,7 @@ export class RuntContainer implements AsyncDisposable {
   async exec(command: readonly string[] | string, options: ExecOptions = {}): Promise<ExecResult> {
     const { input, maxOutputBytes, ...rest } = options;
     await using process = await this.spawn(command, { ...rest, stdin: input !== undefined });
-    process.stdin?.end(input);
+    if (input !== undefined) feed(process.stdin!, input);
     return await process.result(maxOutputBytes);
   }
 

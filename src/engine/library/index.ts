@@ -4,6 +4,7 @@ export { ContainerBuilder } from "./builder.ts";
 export { type Aborting, RuntContainer, type StopOptions } from "./container.ts";
 export type { CopyOptions, WriteFileOptions } from "./files.ts";
 export { type ImageInfo, RuntImages } from "./images.ts";
+export type { Input } from "./input.ts";
 export type { LogsOptions, OutputLine } from "./logs.ts";
 export type { MountOption } from "./mounts.ts";
 export { RuntNetwork, RuntNetworks } from "./networks.ts";

@@ -1,6 +1,12 @@
 /** What a program may say of a container, with names as in docker's flags; what is left out is as it is there. */
 import type { PullOptions } from "../container/image.ts";
-import type { HealthRequest, NetworkAttachment, ResourceRequest, Sharing } from "../request.ts";
+import type {
+  HealthRequest,
+  NetworkAttachment,
+  ResourceRequest,
+  Sharing,
+  UserNamespaceRequest,
+} from "../request.ts";
 import type { MountOption } from "./mounts.ts";
 import type { PortOption } from "./ports.ts";
 import type { Size } from "./size.ts";
@@ -79,8 +85,8 @@ export interface ContainerOptions {
   readonly devices?: readonly string[] | undefined;
   readonly pid?: Sharing | undefined;
   readonly ipc?: Sharing | "shareable" | "none" | undefined;
-  /** "auto": ids of its own. */
-  readonly userns?: "host" | "auto" | "keep-id" | undefined;
+  /** "auto": ids of its own. Ids that are said count as the engine does. */
+  readonly userns?: UserNamespaceRequest | undefined;
 
   readonly restart?:
     | "no"

@@ -4,6 +4,7 @@ import { exitCode } from "../../runtime/create/exit-status.ts";
 import type { ContainerProcess } from "../../runtime/library/process.ts";
 import type { ExecRequest } from "../container/exec.ts";
 import { outputsOf } from "../container/output-end.ts";
+import type { Input } from "./input.ts";
 import { collect, defaultMaxOutputBytes } from "./output.ts";
 
 export interface SpawnOptions {
@@ -24,7 +25,7 @@ export interface SpawnOptions {
 
 export interface ExecOptions extends Omit<SpawnOptions, "stdin"> {
   /** What it reads; without it stdin is at its end from the start. */
-  readonly input?: string | Uint8Array | undefined;
+  readonly input?: Input | undefined;
   /** Of stdout and stderr together; more of it, and it is killed. 64 MiB by default. */
   readonly maxOutputBytes?: number | undefined;
 }

@@ -1,14 +1,13 @@
 /** A container to its end: what a function call is to a program. */
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import type { Engine } from "../engine.ts";
+import { feed, type Input } from "./input.ts";
 import type { ContainerOptions } from "./options.ts";
 import { collect, defaultMaxOutputBytes } from "./output.ts";
 import { containerRequest } from "./request.ts";
 
 export interface RunOptions extends ContainerOptions {
   /** What it reads; without it stdin is at its end from the start. */
-  readonly input?: string | Uint8Array | Readable | undefined;
+  readonly input?: Input | undefined;
   /** Its program is killed after so long; pulling the image does not count. */
   readonly timeoutMs?: number | undefined;
   /** Of stdout and stderr together; more of it, and it is killed. 64 MiB by default. */
@@ -76,14 +75,4 @@ export async function runToEnd(engine: Engine, image: string, options: RunOption
     clearTimeout(timer);
     signal?.removeEventListener("abort", abort);
   }
-}
-
-/** A program need not read what it is given. */
-function feed(
-  stdin: NonNullable<import("../monitor/attachment.ts").Attachment["stdin"]>,
-  input: RunOptions["input"],
-): void {
-  stdin.on("error", () => {});
-  if (input instanceof Readable) pipeline(input, stdin).catch(() => {});
-  else stdin.end(input);
 }

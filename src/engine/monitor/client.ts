@@ -75,6 +75,14 @@ export class MonitorClient implements Disposable {
     await this.#order("set_restart", [Restart[on]]);
   }
 
+  /**
+   * Runs the container's health check now, or waits for the one that runs. Resolves when its record is there.
+   * @throws {SystemError} ENOENT where there is none, ESRCH where the container does not run
+   */
+  async check(): Promise<void> {
+    await this.#order("check", []);
+  }
+
   /** Tells that a container which another runtime has made was started. @throws {SystemError} EINVAL for our own */
   async started(): Promise<void> {
     await this.#order("started", []);
@@ -110,7 +118,7 @@ export class MonitorClient implements Disposable {
   }
 
   async #order(
-    name: "resize" | "reopen_log" | "set_restart" | "started" | "attach",
+    name: "resize" | "reopen_log" | "set_restart" | "started" | "attach" | "check",
     numbers: number[],
   ): Promise<void> {
     const { error } = (await this.#ask(name, numbers)).numbers as Numbers<"error">;

@@ -30,7 +30,7 @@ export function foreignRuntime(
 ): OciRuntime {
   const bundle = layout.container(id);
   const rootfs = join(bundle, "rootfs");
-  const state = join(layout.runRoot, id);
+  const state = layout.foreignState(id);
   const argv = (...words: string[]) => foreignArgv(layout, id, program, words);
   const run = (...words: string[]) => execute(argv(...words), words[0]!);
   const remove = async (): Promise<void> => {
@@ -100,12 +100,12 @@ export function foreignRuntime(
 
 /** Command line of a container's runtime. @throws {RuntError} NotFound where there is no such program */
 export function foreignArgv(
-  { runRoot }: EngineContext["layout"],
+  layout: EngineContext["layout"],
   id: string,
   program: string,
   words: readonly string[],
 ): [string, ...string[]] {
-  return [findProgram(program), "--root", join(runRoot, id), ...words];
+  return [findProgram(program), "--root", layout.foreignState(id), ...words];
 }
 
 /** TypeScript has not heard of it yet. @see tc39.es/proposal-json-parse-with-source */

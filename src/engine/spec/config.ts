@@ -22,6 +22,8 @@ export interface SpecFacts {
   readonly groups: readonly number[];
   /** All capabilities of this kernel. */
   readonly capabilities: readonly string[];
+  /** Whether nobody need be told where cgroups of containers are: a container may go without one. */
+  readonly ordinaryUser: boolean;
   /** Of containers that are joined, by what the request calls them: init's pid. */
   readonly pids: ReadonlyMap<string, number>;
   readonly network: NetworkPlan["namespace"];
@@ -62,7 +64,9 @@ export function configOf(
     annotations: request.annotations,
     linux: {
       namespaces: namespacesOf(namespaces, facts.network, (container) => facts.pids.get(container)!),
-      cgroupsPath: cgroupsPathOf(resources.cgroupParent, facts.id),
+      ...(facts.ordinaryUser && resources.cgroupParent === undefined
+        ? {}
+        : { cgroupsPath: cgroupsPathOf(resources.cgroupParent, facts.id) }),
       resources: resourcesOf(resources, facts.resources),
       devices: facts.devices,
       sysctl: request.sysctls,

@@ -13,6 +13,8 @@ export interface MountFacts {
   readonly root: readonly SpecMount[];
   /** Files of the engine that are mounted over the image's: destination and source. */
   readonly files: readonly { readonly destination: string; readonly source: string }[];
+  /** Whether /sys is the host's, read-only: a new one is for who owns the network namespace. */
+  readonly hostSys: boolean;
   /** A directory of the host that /dev/shm is to be; undefined: a tmpfs of its own. */
   readonly sharedMemory: string | undefined;
   /** Mounts of images: by destination. */
@@ -53,7 +55,9 @@ function usualMounts({ security, namespaces, shmSize }: ContainerRequest, facts:
       source: "devpts",
       options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"],
     },
-    { destination: "/sys", type: "sysfs", source: "sysfs", options: [...quiet, access] },
+    facts.hostSys
+      ? bindMount("/sys", "/sys", [...quiet, "ro"])
+      : { destination: "/sys", type: "sysfs", source: "sysfs", options: [...quiet, access] },
     {
       destination: "/sys/fs/cgroup",
       type: "cgroup",

@@ -40,6 +40,9 @@ function userNamespace(
   user: Exclude<NamespaceRequest["user"], "host">,
   pidOf: (container: string) => number,
 ): Namespace[] {
-  if (typeof user === "string" || "autoSize" in user) return [{ type: "user" }];
-  return [{ type: "user", path: "path" in user ? user.path : `/proc/${pidOf(user.container)}/ns/user` }];
+  if (typeof user === "object" && "path" in user) return [{ type: "user", path: user.path }];
+  if (typeof user === "object" && "container" in user) {
+    return [{ type: "user", path: `/proc/${pidOf(user.container)}/ns/user` }];
+  }
+  return [{ type: "user" }];
 }

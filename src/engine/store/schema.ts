@@ -39,4 +39,11 @@ export const steps: readonly string[] = [
      version TEXT NOT NULL,
      found TEXT NOT NULL
    ) WITHOUT ROWID;`,
+  `CREATE TABLE id_ranges (
+     container TEXT NOT NULL,
+     kind TEXT NOT NULL,
+     first INTEGER NOT NULL,
+     count INTEGER NOT NULL,
+     PRIMARY KEY (container, kind, first)
+   ) WITHOUT ROWID;`,
 ];

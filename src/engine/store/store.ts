@@ -5,6 +5,7 @@ import { Containers } from "./containers.ts";
 import { Database } from "./database.ts";
 import { Events } from "./events.ts";
 import { FoundImages } from "./found-images.ts";
+import { IdRanges } from "./id-ranges.ts";
 import { Volumes } from "./volumes.ts";
 
 export class EngineStore implements Disposable {
@@ -13,6 +14,7 @@ export class EngineStore implements Disposable {
   readonly volumes: Volumes;
   readonly events: Events;
   readonly foundImages: FoundImages<FoundImage>;
+  readonly idRanges: IdRanges;
 
   private constructor(db: Database) {
     this.db = db;
@@ -20,6 +22,7 @@ export class EngineStore implements Disposable {
     this.volumes = new Volumes(db);
     this.events = new Events(db);
     this.foundImages = new FoundImages(db);
+    this.idRanges = new IdRanges(db);
   }
 
   /** @throws {RuntError} Unavailable, FailedPrecondition: see `Database.open` */

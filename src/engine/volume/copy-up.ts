@@ -38,30 +38,48 @@ export async function copyUp(view: MergedView, path: string, directory: string):
   const fresh = join(directory, "_new");
   rmSync(fresh, { recursive: true, force: true });
   mkdirSync(fresh, { mode: 0o700 });
-  copyDirectory(found.parts, found.stat, fresh);
+  copyDirectory(found.parts, found.stat, fresh, (own) => own);
   renameSync(fresh, data);
 }
 
-function copyDirectory(parts: readonly string[], stat: Stats, target: string): void {
+/** The owner of a copy. */
+type OwnerOf = (own: { readonly uid: number; readonly gid: number }) => { uid: number; gid: number };
+
+/** Copies a whole view into the empty directory `target`, with other owners. */
+export function copyAs(view: MergedView, target: string, ownerOf: OwnerOf): void {
+  const root = view.find("/");
+  if (root && "parts" in root) copyDirectory(root.parts, root.stat, target, ownerOf);
+}
+
+function copyDirectory(parts: readonly string[], stat: Stats, target: string, ownerOf: OwnerOf): void {
   const names = new Set(parts.flatMap((part) => readdirSync(part)));
   for (const name of names) {
     const file = lookUp(parts, name);
-    if (file) copy(file, join(target, name), target, name);
+    if (file) copy(file, { target: join(target, name), directory: target, name, ownerOf });
   }
   copyXattrs(parts[0]!, target);
-  copyAttributes(stat, target);
+  copyAttributes(stat, target, ownerOf);
 }
 
-function copy(file: MergedFile, target: string, directory: string, name: string): void {
+interface Copy {
+  readonly target: string;
+  /** Of `target`, which is `name` in it. */
+  readonly directory: string;
+  readonly name: string;
+  readonly ownerOf: OwnerOf;
+}
+
+function copy(file: MergedFile, { target, directory, name, ownerOf }: Copy): void {
   const { stat } = file;
   if ("parts" in file) {
     mkdirSync(target, { mode: 0o700 });
-    copyDirectory(file.parts, stat, target);
+    copyDirectory(file.parts, stat, target, ownerOf);
     return;
   }
   if (stat.isSymbolicLink()) {
     symlinkSync(readlinkSync(file.path), target);
-    lchownSync(target, stat.uid, stat.gid);
+    const { uid, gid } = ownerOf(stat);
+    lchownSync(target, uid, gid);
     lutimesSync(target, stat.atime, stat.mtime);
     return;
   }
@@ -70,13 +88,14 @@ function copy(file: MergedFile, target: string, directory: string, name: string)
     using parent = new Fd(openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY));
     mknodat(parent, name, stat.mode, stat.rdev);
   }
-  copyAttributes(stat, target);
+  copyAttributes(stat, target, ownerOf);
   // After chown, which takes security.capability away.
   copyXattrs(file.path, target);
 }
 
-function copyAttributes(stat: Stats, target: string): void {
-  lchownSync(target, stat.uid, stat.gid);
+function copyAttributes(stat: Stats, target: string, ownerOf: OwnerOf): void {
+  const { uid, gid } = ownerOf(stat);
+  lchownSync(target, uid, gid);
   chmodSync(target, stat.mode & 0o7777);
   lutimesSync(target, stat.atime, stat.mtime);
 }

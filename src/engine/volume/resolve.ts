@@ -106,10 +106,19 @@ function volumeMount(
   const anonymous = mount.name === undefined;
   const name = mount.name ?? randomHex(32);
   if (!anonymous) checkVolumeName(name);
-  const { destination, readonly, copyUp, subpath, driverOptions, labels } = mount;
+  const { destination, readonly, copyUp, subpath, driverOptions, labels, chown } = mount;
   const source = join(layout.volumes, name, "_data");
   return {
-    mount: { type: "volume", destination, readonly, name, source, anonymous, subpath },
+    mount: {
+      type: "volume",
+      destination,
+      readonly,
+      name,
+      source,
+      anonymous,
+      subpath,
+      ...(chown && { chown }),
+    },
     volume: {
       record: { name, created: timestamp(), anonymous, driver: "local", options: driverOptions, labels },
       destination,

@@ -2,6 +2,7 @@
 import { RuntError } from "../../errors.ts";
 import type { Compression } from "../../spec/image/media-types.ts";
 import { type Decompressed, decompress, sniff } from "../layer/decompress.ts";
+import { withoutOtherCompression } from "./other-compression.ts";
 
 /** What a file is called in messages, and what it is read for. */
 export interface FileOrigin {
@@ -25,7 +26,8 @@ export function compressionOfBytes(head: Uint8Array, origin: FileOrigin): Compre
 }
 
 /**
- * The bytes that are in a file, which is compressed or not. A piece is valid until the next is asked for.
+ * The bytes that are in a file, which is compressed or not; xz and bzip2 are taken off first, and count as "none". A
+ * piece is valid until the next is asked for.
  * @throws {RuntError} Unimplemented; while it is read, InvalidArgument where the data is damaged or cut short
  */
 export async function decompressFile(
@@ -33,7 +35,7 @@ export async function decompressFile(
   origin: FileOrigin,
 ): Promise<Decompressed> {
   try {
-    const { compression, bytes } = await decompress(source);
+    const { compression, bytes } = await decompress(withoutOtherCompression(source, origin));
     return { compression, bytes: told(bytes, origin) };
   } catch (error) {
     // Nobody is going to read the rest, so whatever is open for it is to be closed.

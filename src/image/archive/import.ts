@@ -15,10 +15,16 @@ export interface ImportOptions extends IngestOptions {
   /** Said in the image's history. */
   readonly message?: string | undefined;
   readonly author?: string | undefined;
-  /** What the files are for; this machine unless said. */
+  /** What the files are for; this kind of machine unless said. */
   readonly platform?: Platform | undefined;
   /** When the image was made; now unless said. */
   readonly created?: Date;
+}
+
+/** Nobody knows whether the files need all that this processor can do, and they had better run on others. */
+function thisKind(): Platform {
+  const { variant, ...platform } = hostPlatform();
+  return platform.architecture === "amd64" ? platform : { ...platform, variant };
 }
 
 /**
@@ -30,7 +36,7 @@ export async function importImage(
   content: ContentStore,
   options: ImportOptions,
 ): Promise<PutImage> {
-  const { changes = [], message, author, created = new Date(), platform = hostPlatform() } = options;
+  const { changes = [], message, author, created = new Date(), platform = thisKind() } = options;
   const config = applyChanges({ Env: [] }, changes);
   const operation = "import";
   const { name, bytes } = openInput(input, operation, options.signal);

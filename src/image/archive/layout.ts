@@ -34,6 +34,7 @@ const deepest = 8;
 /**
  * Stores all that an entry reaches, below first, so that what the store has of it is always of use. Images of
  * an index may be missing, but not all of them.
+ * @param isWanted says which images of an index to store; all unless given
  * @throws {RuntError} InvalidArgument where something is missing; FailedPrecondition where it is something else
  */
 export async function storeGraph(
@@ -41,6 +42,7 @@ export async function storeGraph(
   target: Descriptor,
   content: ContentStore,
   { lease }: IngestOptions,
+  isWanted: (child: Descriptor) => boolean = () => true,
 ): Promise<void> {
   const bring = async (blob: Descriptor): Promise<boolean> => {
     if ((await source.blob(blobPath(blob.digest), blob)) !== undefined) return true;
@@ -48,7 +50,7 @@ export async function storeGraph(
     await lease.keep(blob.digest);
     return content.has(blob.digest);
   };
-  await storeFrom(source, target, content, bring, 0);
+  await storeFrom(source, target, content, bring, isWanted, 0);
 }
 
 async function storeFrom(
@@ -56,6 +58,7 @@ async function storeFrom(
   target: Descriptor,
   content: ContentStore,
   bring: (blob: Descriptor) => Promise<boolean>,
+  isWanted: (child: Descriptor) => boolean,
   depth: number,
 ): Promise<void> {
   if (depth > deepest) throw missing(source, `indexes in indexes without end`);
@@ -75,8 +78,8 @@ async function storeFrom(
   }
   let images = 0;
   for (const child of document.index.manifests) {
-    if (!(await bring(child))) continue;
-    await storeFrom(source, child, content, bring, depth + 1);
+    if (!isWanted(child) || !(await bring(child))) continue;
+    await storeFrom(source, child, content, bring, isWanted, depth + 1);
     images++;
   }
   if (images === 0) throw missing(source, `none of the images of ${target.digest} is there`);

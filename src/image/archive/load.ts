@@ -5,10 +5,12 @@ import { CONTAINERD_NAME, REF_NAME } from "../../spec/image/annotations.ts";
 import type { Descriptor } from "../../spec/image/descriptor.ts";
 import { type Digest, digestOf } from "../../spec/image/digest.ts";
 import { isConfig } from "../../spec/image/media-types.ts";
+import type { Platform } from "../../spec/image/platform.ts";
 import { reach } from "../content/graph.ts";
 import type { IngestOptions } from "../content/ingest.ts";
 import type { ContentStore } from "../content/store.ts";
 import { fullName, parseReference } from "../reference/reference.ts";
+import { choose, isItemFor, namedSoFar, noneFor } from "./choose-platform.ts";
 import { DirectorySource } from "./directory-source.ts";
 import { type DockerItem, dockerConfig, dockerItems, storeDockerImage } from "./docker.ts";
 import { type ArchiveInput, inputError, openInput } from "./input.ts";
@@ -16,12 +18,19 @@ import { layoutEntries, storeGraph } from "./layout.ts";
 import type { ArchiveSource } from "./source.ts";
 import { TarSource } from "./tar-source.ts";
 
+export interface LoadArchiveOptions extends IngestOptions {
+  /** Only the images for these machines; all unless given. */
+  readonly platforms?: readonly Platform[] | undefined;
+}
+
 /** An image that the store has now. */
 export interface LoadedImage {
   /** Full names that the archive gives it. */
   readonly names: readonly string[];
   /** Its manifest, or the index that leads to it. */
   readonly target: Descriptor;
+  /** Images of the index that came along, because a tar is stored as it comes, and are not wanted. */
+  readonly unwanted: readonly Digest[];
 }
 
 /**
@@ -34,35 +43,42 @@ export interface LoadedImage {
 export async function loadArchive(
   input: ArchiveInput,
   content: ContentStore,
-  options: IngestOptions,
+  options: LoadArchiveOptions,
 ): Promise<LoadedImage[]> {
+  const { platforms } = options;
+  const named = platforms && (await namedSoFar(content));
   const source = await openSource(input, content, options);
   using _directory = source instanceof DirectorySource ? source : undefined;
   const entries = await layoutEntries(source);
   const items = await dockerItems(source);
   if (entries === undefined && items === undefined) throw await noArchive(source);
-  const images = new Map<Digest, { names: Set<string>; target: Descriptor }>();
-  const add = (target: Descriptor, names: readonly string[]): void => {
-    const image = images.get(target.digest) ?? { names: new Set(), target };
+  const images = new Map<Digest, { names: Set<string>; target: Descriptor; unwanted: readonly Digest[] }>();
+  const add = (target: Descriptor, names: readonly string[], unwanted: readonly Digest[] = []): void => {
+    const image = images.get(target.digest) ?? { names: new Set(), target, unwanted };
     for (const name of names) image.names.add(name);
     images.set(target.digest, image);
   };
   const configs = new Map<Digest, Descriptor>();
   for (const entry of entries ?? []) {
-    await storeGraph(source, entry, content, options);
     const { annotations, ...target } = entry;
-    add(target, namesOf([annotations?.[CONTAINERD_NAME] ?? annotations?.[REF_NAME]]));
+    const choice =
+      platforms && named && (await choose(source, entry, content, { ...options, platforms, named }));
+    if (choice?.wanted.size === 0) continue;
+    await storeGraph(source, entry, content, options, choice && (({ digest }) => choice.wanted.has(digest)));
+    add(target, namesOf([annotations?.[CONTAINERD_NAME] ?? annotations?.[REF_NAME]]), choice?.unwanted);
     for await (const { edge, digest } of reach(content.directory, [target])) {
       if (isConfig(edge.to.mediaType ?? "")) configs.set(digest, target);
     }
   }
   const taken = new Set([...images.values()].flatMap(({ names }) => [...names]));
   for (const item of items ?? []) {
+    if (platforms && !(await isItemFor(source, item, platforms))) continue;
     const target = await twin(source, item, configs);
     const names = namesOf(item.RepoTags).filter((name) => !taken.has(name));
     add(target ?? (await storeDockerImage(source, item, content, options)), names);
   }
-  return [...images.values()].map(({ names, target }) => ({ names: [...names], target }));
+  if (platforms && images.size === 0) throw noneFor(source, platforms);
+  return [...images.values()].map((image) => ({ ...image, names: [...image.names] }));
 }
 
 async function openSource(

@@ -113,7 +113,7 @@ export async function applyLayer(
     const buffer = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
     writer.chunk = buffer;
     reader.write(buffer);
-    writer.flush();
+    writer.advance();
     onProgress?.({ compressedBytes: counted.bytes, bytes, entries: reader.entries });
   }
   signal?.throwIfAborted();

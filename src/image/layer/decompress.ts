@@ -18,6 +18,8 @@ export interface Decompressed {
 const chunkSize = 256 * 1024;
 /** Input that is taken at once; one chunk of a registry's may be much larger. */
 const inputSize = 64 * 1024;
+/** How much of it waits: with nothing there zlib would stand still for as long as this thread does something else. */
+const mostInputs = 3;
 
 const magics: readonly {
   readonly compression: Compression | "xz" | "bzip2";
@@ -98,17 +100,27 @@ async function* inflated(
   let sourceError: unknown;
   let isWanted = true;
   const ended = new Promise<void>((resolve) => inflater.once("close", resolve).once("end", resolve));
+  const free: Buffer[] = [];
+  const waiting: Promise<void>[] = [];
+  const taken = (buffer: Buffer, length: number) =>
+    new Promise<void>((resolve) =>
+      inflater.write(buffer.subarray(0, length), () => {
+        free.push(buffer);
+        resolve();
+      }),
+    );
   const feeding = (async () => {
     try {
       for await (const chunk of source) {
         // To the end even if the compressed data ends before it, as long as anybody wants the end.
         if (!isWanted) break;
         for (let at = 0; at < chunk.length; at += inputSize) {
-          // Taken in before `write` calls back: the chunk belongs to the source again after that.
-          const isTaken = new Promise<void>((resolve) =>
-            inflater.write(chunk.subarray(at, at + inputSize), () => resolve()),
-          );
-          await Promise.race([isTaken, ended]);
+          // A copy: the chunk belongs to the source again before zlib has taken it in.
+          const buffer = free.pop() ?? Buffer.allocUnsafeSlow(inputSize);
+          const piece = chunk.subarray(at, at + inputSize);
+          buffer.set(piece);
+          waiting.push(taken(buffer, piece.length));
+          if (waiting.length > mostInputs) await Promise.race([waiting.shift(), ended]);
         }
       }
       inflater.end();

@@ -8,6 +8,7 @@
 import { constants } from "node:fs";
 import { AT_SYMLINK_NOFOLLOW, makedev, openHow } from "../../linux/at.ts";
 import { Batch } from "../../linux/batch.ts";
+import { BatchQueue } from "../../linux/batch-queue.ts";
 import type { Fd } from "../../linux/fd.ts";
 import { SYS } from "../../linux/syscall-numbers.ts";
 import type { Action, Step } from "./action.ts";
@@ -39,6 +40,22 @@ export interface EntryCallsOptions {
   readonly isLink: (path: string) => boolean;
 }
 
+/** Written down, and handed over to the thread that makes the calls. */
+interface Handed {
+  readonly actions: readonly Action[];
+  readonly count: number;
+  readonly steps: readonly Step[];
+  readonly attributeOf: ReadonlyMap<number, string>;
+  readonly chunkBytes: number;
+}
+
+/** What was handed over, and has to be written down anew. */
+export interface TakenBack {
+  readonly actions: readonly Action[];
+  /** What the actions' data are in. */
+  readonly chunk: Buffer;
+}
+
 export class EntryCalls implements Disposable {
   readonly #root: Fd;
   readonly #options: EntryCallsOptions;
@@ -48,9 +65,12 @@ export class EntryCalls implements Disposable {
   readonly #howToRead: number;
   readonly #howToCreate: number;
   #actions: Action[] = [];
-  readonly #steps: Step[] = [];
+  #steps: Step[] = [];
   /** Which attribute a call sets. */
-  readonly #attributeOf = new Map<number, string>();
+  #attributeOf = new Map<number, string>();
+  readonly #handed: Handed[] = [];
+  /** From the first time that something is handed over. */
+  #queue: BatchQueue | undefined;
   /** Directories as archives name them → without the links in them. */
   readonly canonical = new Map<string, string>();
 
@@ -87,9 +107,11 @@ export class EntryCalls implements Disposable {
     return this.#batch.registerValue(FILE);
   }
 
-  /** What a call is for, and which attribute it sets. */
+  /** What a call is for, and which attribute it sets: of what was handed over first, else of what is written down. */
   stepAt(index: number): { readonly step: Step; readonly attribute: string | undefined } {
-    return { step: this.#steps[index]!, attribute: this.#attributeOf.get(index) };
+    const steps = this.#handed[0]?.steps ?? this.#steps;
+    const attributeOf = this.#handed[0]?.attributeOf ?? this.#attributeOf;
+    return { step: steps[index]!, attribute: attributeOf.get(index) };
   }
 
   /** Whether there is no room for one more. */
@@ -119,6 +141,62 @@ export class EntryCalls implements Disposable {
     return this.#batch.run(from, chunk);
   }
 
+  /**
+   * Hands over what is written down to a thread that makes the calls while the next ones are written down. `chunk` is
+   * copied. Until all is back, nothing but this may be done by calls.
+   */
+  handOver(chunk: Uint8Array): void {
+    this.#queue ??= new BatchQueue(this.#batch);
+    this.#queue.add(chunk);
+    this.#handed.push({
+      actions: this.#actions,
+      count: this.#batch.count,
+      steps: this.#steps,
+      attributeOf: this.#attributeOf,
+      chunkBytes: chunk.length,
+    });
+    this.#steps = [];
+    this.#attributeOf = new Map();
+    this.forget();
+  }
+
+  /** How many times something was handed over that is not back. */
+  get handedOver(): number {
+    return this.#handed.length;
+  }
+
+  /**
+   * Waits for what was handed over first.
+   * @returns the index of the call that failed, where one did: nothing else is done until `resume` or `takeBack`
+   */
+  next(): { readonly actions: readonly Action[]; readonly failed: number | undefined } {
+    const { actions, count } = this.#handed[0]!;
+    const stop = this.#queue!.next(count);
+    if (stop === count) this.#handed.shift();
+    return { actions, failed: stop === count ? undefined : stop };
+  }
+
+  /** What was handed over first goes on from the `from`th call on. */
+  resume(from: number): void {
+    this.#queue!.resume(from);
+  }
+
+  /** A copy of the chunk that the data of what was handed over first are in. */
+  handedChunk(): Buffer {
+    return this.#queue!.data(this.#handed[0]!.chunkBytes);
+  }
+
+  /** Takes back all that was handed over, the first of which has failed. */
+  takeBack(): TakenBack[] {
+    const taken: TakenBack[] = [];
+    while (this.#handed.length > 0) {
+      const chunk = this.handedChunk();
+      this.#queue!.drop();
+      taken.push({ actions: this.#handed.shift()!.actions, chunk });
+    }
+    return taken;
+  }
+
   /** Forgets what is written down; which directories are open stays as it is. */
   forget(): void {
     this.#actions = [];
@@ -143,6 +221,7 @@ export class EntryCalls implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#queue?.[Symbol.dispose]();
     this.#batch[Symbol.dispose]();
   }
 

@@ -45,10 +45,10 @@ export class Recovery {
 
   /**
    * What to do about the call `stop` of `action`, which failed.
-   * @param chunk what the action's data are in
+   * @param chunk gives what the action's data are in
    * @throws {RuntError} where it is the archive's fault, or the disk's
    */
-  recover(action: Action, stop: number, chunk: Buffer): Verdict {
+  recover(action: Action, stop: number, chunk: () => Buffer): Verdict {
     const { step, attribute } = this.#calls.stepAt(stop);
     const { error } = this.#calls;
     const { entry } = action;
@@ -73,7 +73,7 @@ export class Recovery {
         break;
       case "write":
         if (error < 0) break;
-        this.#writeRest(action, error, chunk);
+        this.#writeRest(action, error, chunk());
         return "next";
     }
     throw this.failure(action, step, error, attribute);

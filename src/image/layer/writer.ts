@@ -16,15 +16,18 @@ import { setXattr } from "../../linux/xattr.ts";
 import { type Action, newAction } from "./action.ts";
 import type { DeferredLink } from "./deferred-links.ts";
 import type { EntrySink, TarEntry } from "./entry.ts";
-import { EntryCalls } from "./entry-calls.ts";
+import { EntryCalls, type TakenBack } from "./entry-calls.ts";
 import { cleanPath, meaningOf, type NameMeaning } from "./entry-name.ts";
 import type { LayerLimits } from "./limits.ts";
 import { entryText, malformed } from "./malformed.ts";
-import { Recovery } from "./recovery.ts";
+import { Recovery, type Verdict } from "./recovery.ts";
 import type { LayerTarget } from "./target.ts";
 import { resolveFlags } from "./tree.ts";
 import { writeFailure } from "./write-failure.ts";
 import { WrittenTree } from "./written.ts";
+
+/** Enough that neither thread waits for the other because one chunk has many small files and the next has none. */
+const mostHandedOver = 3;
 
 /** A name itself, whatever it is. */
 const howToName = openHow(O_PATH | constants.O_NOFOLLOW, resolveFlags);
@@ -78,10 +81,10 @@ export class LayerWriter implements EntrySink, Disposable {
   #removed(): void {
     this.#calls.canonical.clear();
     // Calls that are written down may need an open directory that is gone: whoever has some writes them down anew.
-    if (this.#calls.actions.length === 0) this.#calls.dropDirectories();
+    if (this.#calls.actions.length === 0 && this.#calls.handedOver === 0) this.#calls.dropDirectories();
   }
 
-  /** What `data` offsets are offsets into, until the next `flush`. */
+  /** What `data` offsets are offsets into, until the next `flush` or `advance`. */
   set chunk(chunk: Buffer) {
     this.#chunk = chunk;
   }
@@ -181,7 +184,22 @@ export class LayerWriter implements EntrySink, Disposable {
 
   /** Makes all calls that are written down. @throws {RuntError} */
   flush(): void {
-    if (this.#calls.actions.length > 0) this.#run();
+    const calls = this.#calls;
+    if (calls.handedOver > 0) {
+      if (calls.actions.length > 0) calls.handOver(this.#chunk);
+      while (calls.handedOver > 0) this.#takeNext();
+    } else if (calls.actions.length > 0) this.#run();
+  }
+
+  /**
+   * Sees to it that all calls that are written down are made: by a thread beside this one, so that the next chunk can be
+   * read meanwhile. Waits only where that is too far behind.
+   * @throws {RuntError} what went wrong with these, or with those before
+   */
+  advance(): void {
+    const calls = this.#calls;
+    if (calls.actions.length > 0) calls.handOver(this.#chunk);
+    while (calls.handedOver > mostHandedOver) this.#takeNext();
   }
 
   /** After the last entry: the times of directories. @throws {RuntError} */
@@ -211,6 +229,12 @@ export class LayerWriter implements EntrySink, Disposable {
   }
 
   #add(action: Action): void {
+    if (this.#calls.isFullFor(action)) this.advance();
+    this.#calls.add(action);
+  }
+
+  /** Where nothing is handed over, and is not to be. */
+  #addAgain(action: Action): void {
     if (this.#calls.isFullFor(action)) this.#run();
     this.#calls.add(action);
   }
@@ -250,6 +274,43 @@ export class LayerWriter implements EntrySink, Disposable {
     this.#add(newAction("times", entry, action.path));
   }
 
+  /** Waits for what was handed over first, and sees to what has failed. */
+  #takeNext(): void {
+    const calls = this.#calls;
+    let completed = 0;
+    for (;;) {
+      const { actions, failed } = calls.next();
+      const k = failed === undefined ? actions.length : actionOf(actions, failed);
+      while (completed < k) this.#written.completed(actions[completed++]!);
+      if (failed === undefined) return;
+      const verdict = this.#recover(actions[k]!, failed, () => calls.handedChunk());
+      if (verdict === "next") {
+        calls.resume(failed + 1);
+        continue;
+      }
+      const [first, ...others] = calls.takeBack();
+      const rest = actions.slice(verdict === "again" ? k : k + 1);
+      calls.dropDirectories();
+      this.#doAgain([{ actions: rest, chunk: first!.chunk }, ...others]);
+      return;
+    }
+  }
+
+  /** One after the other, and none of it beside this thread. */
+  #doAgain(taken: readonly TakenBack[]): void {
+    const before = this.#chunk;
+    for (const { actions, chunk } of taken) {
+      this.#chunk = chunk;
+      for (const again of actions) this.#addAgain(again);
+      this.#run();
+    }
+    this.#chunk = before;
+  }
+
+  #recover(action: Action, failed: number, chunk: () => Buffer): Verdict {
+    return this.#guard(action.entry, () => this.#recovery.recover(action, failed, chunk));
+  }
+
   #run(): void {
     const calls = this.#calls;
     let from = 0;
@@ -258,25 +319,30 @@ export class LayerWriter implements EntrySink, Disposable {
       const stop = calls.run(from, this.#chunk);
       if (stop === calls.count) break;
       const { actions } = calls;
-      let k = actions.length - 1;
-      while (actions[k]!.first > stop) k--;
+      const k = actionOf(actions, stop);
       // First: what is done about this one may undo some of them.
       while (completed < k) this.#written.completed(actions[completed++]!);
-      const action = actions[k]!;
-      const verdict = this.#guard(action.entry, () => this.#recovery.recover(action, stop, this.#chunk));
+      const verdict = this.#recover(actions[k]!, stop, () => this.#chunk);
       if (verdict === "next") from = stop + 1;
       else {
         const rest = actions.slice(verdict === "again" ? k : k + 1);
         calls.forget();
         // Which directories are open is not what it was when these were written down.
         calls.dropDirectories();
-        for (const again of rest) this.#add(again);
+        for (const again of rest) this.#addAgain(again);
         from = completed = 0;
       }
     }
     while (completed < calls.actions.length) this.#written.completed(calls.actions[completed++]!);
     calls.forget();
   }
+}
+
+/** Which action a call belongs to. */
+function actionOf(actions: readonly Action[], call: number): number {
+  let k = actions.length - 1;
+  while (actions[k]!.first > call) k--;
+  return k;
 }
 
 /** A name as it is. */

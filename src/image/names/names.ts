@@ -96,6 +96,12 @@ export class ImageNames {
     return before.map(({ name, descriptor }) => ({ name, descriptor: withoutName(descriptor) }));
   }
 
+  /** Says that names lead to more than before, to those that remember what they led to: the file is a new one. */
+  async refresh(signal?: AbortSignal): Promise<void> {
+    using _lock = await this.#directory.lock(signal);
+    await writeIndexFile(this.#directory, await readIndexFile(this.#directory));
+  }
+
   /** Under the lock: what is there now cannot be collected before index.json names it. */
   async #stored(descriptor: Descriptor): Promise<Descriptor> {
     if (await this.#store.has(descriptor.digest)) return descriptor;

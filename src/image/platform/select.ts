@@ -167,6 +167,6 @@ function platformFault(
   return new RuntError("NotFound", `${subject}: ${what}`, {
     operation: "pull",
     subject,
-    hint: "choose it by --platform",
+    hint: `that one is had by --platform ${formatPlatform(offered)}`,
   });
 }

@@ -1,6 +1,6 @@
 /**
  * Image names: the grammar of `[domain/]path[:tag][@digest]`, and the two ways to write one, for programs and
- * for people. A short name is docker.io's: there is no list of registries that a name is tried at.
+ * for people. A short name is docker.io's here; `registries-conf/short-name.ts` says where else it is sought.
  * @see distribution reference grammar; distribution-spec spec.md#pulling-manifests
  */
 import { RuntError } from "../../errors.ts";
@@ -107,6 +107,12 @@ function digestFault(text: string, digest: string): RuntError {
     return invalid(text, (error as Error).message);
   }
   return invalid(text, "the digest is wrong");
+}
+
+/** Whether a name leaves out its registry: "busybox", "user/app:1". */
+export function isShortName(text: string): boolean {
+  const slash = text.indexOf("/");
+  return slash < 0 || !isHost(text.slice(0, slash));
 }
 
 /** Registry and repository: "docker.io/library/busybox". */

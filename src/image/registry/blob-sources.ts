@@ -14,14 +14,14 @@ import type { Transport } from "./transport.ts";
 /** What is asked for, and for whom. */
 export interface BlobQuery {
   readonly descriptor: Descriptor;
-  readonly path: string;
   readonly task: Task;
   readonly signal: AbortSignal | undefined;
 }
 
 /** A server of the repository as a source. */
 export function serverSource(session: Session, attempts: number | undefined, query: BlobQuery): BlobSource {
-  const { descriptor, path, task, signal } = query;
+  const { descriptor, task, signal } = query;
+  const { path } = session;
   const scopes = [repositoryScope(path, "pull")];
   const target = `${path}/blobs/${descriptor.digest}`;
   return {

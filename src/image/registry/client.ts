@@ -8,12 +8,11 @@ import { fullName, identifierOf, type Reference, repositoryName } from "../refer
 import { embeddedContent, openBlob } from "./blob.ts";
 import { foreignSources, serverSource } from "./blob-sources.ts";
 import { refusal, type Task } from "./failure.ts";
-import { hostsOf } from "./hosts.ts";
 import { fetchManifestAt, resolveAt } from "./manifest.ts";
 import { type Patience, type RegistryOptions, settingsOf } from "./options.ts";
+import { placesOf, sessionsAt } from "./places.ts";
 import { hasManifest, putManifest } from "./put-manifest.ts";
 import { Servers } from "./servers.ts";
-import { Session } from "./session.ts";
 import { listTagsAt } from "./tags.ts";
 import { Transport } from "./transport.ts";
 import { hasBlob, mountBlob, uploadBlob } from "./upload.ts";
@@ -44,14 +43,14 @@ export async function openRegistry(
   reference: Reference,
   options: RegistryOptions = {},
 ): Promise<RegistryClient> {
-  const settings = settingsOf(options);
-  const transport = new Transport(settings);
-  const { domain, path } = reference;
-  const hosts = await hostsOf(domain, settings);
-  const sessions = hosts.map((host) => new Session({ host, domain, path, transport, settings }));
+  const settings = settingsOf(options, reference.domain);
   const { patience } = settings;
+  const places = await placesOf(reference, settings);
+  const insecure = new Set(places.flatMap((place) => [...place.settings.insecure]));
+  const transport = new Transport({ ...settings, insecure });
+  const sessions = await Promise.all(places.map((place) => sessionsAt(place, transport)));
   return new RegistryClient(reference, {
-    servers: new Servers(sessions, path, patience),
+    servers: new Servers(sessions.flat(), patience),
     transport,
     patience,
   });
@@ -120,10 +119,9 @@ export class RegistryClient {
   ): Promise<AsyncIterable<Uint8Array>> {
     const { offset = 0, from = "any", signal } = options;
     const task = this.#blobTask("pull", descriptor.digest);
-    const query = { descriptor, path: this.path, task, signal };
+    const query = { descriptor, task, signal };
     const servers = this.#servers.capable("pull");
-    const wanted =
-      from === "any" ? servers : servers.filter(({ session }) => session.host.namespace === undefined);
+    const wanted = from === "any" ? servers : servers.filter(({ session }) => session.isOrigin);
     return await openBlob({
       descriptor,
       sources: [

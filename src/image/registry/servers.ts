@@ -13,12 +13,10 @@ export const ATTEMPTS_BEFORE_NEXT = 2;
 /** A repository's mirrors and its registry. */
 export class Servers {
   readonly #sessions: readonly Session[];
-  readonly #path: string;
   readonly #patience: Patience;
 
-  constructor(sessions: readonly Session[], path: string, patience: Patience) {
+  constructor(sessions: readonly Session[], patience: Patience) {
     this.#sessions = sessions;
-    this.#path = path;
     this.#patience = patience;
   }
 
@@ -44,7 +42,7 @@ export class Servers {
     const failures: RuntError[] = [];
     for (const { session, attempts } of this.capable(capability)) {
       try {
-        return await ask({ session, path: this.#path, task, attempts, signal });
+        return await ask({ session, path: session.path, task, attempts, signal });
       } catch (error) {
         if (signal?.aborted) throw signal.reason;
         if (!(error instanceof RuntError)) throw error;
@@ -62,9 +60,8 @@ export class Servers {
    * @throws {RuntError} FailedPrecondition where that is not allowed
    */
   uploadTarget(task: Task, signal: AbortSignal | undefined): UploadTarget {
-    const found = this.capable("push").find(({ session }) => session.host.namespace === undefined);
-    if (found !== undefined)
-      return { session: found.session, path: this.#path, task, patience: this.#patience, signal };
+    const session = this.capable("push").find(({ session }) => session.isOrigin)?.session;
+    if (session) return { session, path: session.path, task, patience: this.#patience, signal };
     throw failure(
       "FailedPrecondition",
       task,

@@ -34,8 +34,10 @@ export interface SessionSetup {
   readonly host: RegistryHost;
   /** The registry that the server is or stands for. A mirror's credentials are those of its own host. */
   readonly domain: string;
-  /** Repository, for credentials that are for a part of a registry. */
+  /** The repository as this server calls it; credentials may be for a part of a registry. */
   readonly path: string;
+  /** "mirror" for one of registries.conf, which has no namespace; "registry" unless said. */
+  readonly standing?: "mirror" | "registry";
   readonly transport: Transport;
   readonly settings: RegistrySettings;
   /** "identity" has token servers give something to store in place of the password. */
@@ -49,6 +51,10 @@ const MOST_REFUSALS = 2;
 export class Session {
   /** Its scheme is the one that answered. */
   host: RegistryHost;
+  /** Of the repository, at this server. */
+  readonly path: string;
+  /** Not a mirror of any kind. */
+  readonly isOrigin: boolean;
   /** The last that a token server gave. */
   identityToken: string | undefined = undefined;
   readonly #transport: Transport;
@@ -57,8 +63,11 @@ export class Session {
   /** Whether the scheme is settled. */
   #answered = false;
 
-  constructor({ host, domain, path, transport, settings, purpose = "access" }: SessionSetup) {
+  constructor(setup: SessionSetup) {
+    const { host, domain, path, standing, transport, settings, purpose = "access" } = setup;
     this.host = host;
+    this.path = path;
+    this.isOrigin = host.namespace === undefined && standing !== "mirror";
     this.#transport = transport;
     this.#settings = settings;
     this.#authorizer = new Authorizer({

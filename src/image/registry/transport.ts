@@ -28,7 +28,14 @@ export interface HttpRequest {
 const MOST_REDIRECTS = 10;
 
 /** Headers that go along to another origin. All others, secrets among them, are for the host they were made for. */
-const PUBLIC_HEADERS = new Set(["accept", "accept-encoding", "range", "content-type", "content-range"]);
+const PUBLIC_HEADERS = new Set([
+  "accept",
+  "accept-encoding",
+  "range",
+  "if-range",
+  "content-type",
+  "content-range",
+]);
 
 /** A redirect that is not followed. `code` tells it from a failing connection. */
 export class RedirectError extends Error {

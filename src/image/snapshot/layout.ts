@@ -8,11 +8,11 @@
  * active/<alg>-<hex>/               the same while it is filled; whoever fills it has its flock
  * l/<12 hex>                        a link to a layer's diff/, for mounts of many layers
  * writable/<name>/                  the layers of one container on top of an image
- * uses/<sha256 of a path>           a directory somewhere that needs a layer
+ * uses/<a path>                     a directory somewhere that needs a layer; a long one by its SHA-256
  * aside/                            on its way out
  * ```
  */
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { algorithmOf, type ChainID, hexOf } from "../../spec/image/digest.ts";
 
@@ -41,6 +41,8 @@ export class SnapshotLayout {
 
   /** Makes those that are not there. */
   make(): void {
+    // The last one that is made: where it is there, all are.
+    if (existsSync(this.aside)) return;
     for (const directory of [this.layers, this.active, this.links, this.writable, this.uses, this.aside]) {
       mkdirSync(directory, { recursive: true, mode });
     }

@@ -15,6 +15,11 @@ export interface OverlayStack {
   readonly lowers: readonly OverlayLower[];
   /** Absent for a read-only mount. */
   readonly writable?: { readonly upper: string; readonly work: string };
+  /**
+   * Whether what is written need not be on disk once nothing has it mounted any more: then the end of a container waits for
+   * no disk. OverlayFS marks the work directory of such a mount, and refuses it from then on.
+   */
+  readonly volatile?: boolean;
   /** Whiteouts are in `user.overlay.*`, which an ordinary user may write, not in `trusted.overlay.*`. */
   readonly userXattr: boolean;
 }
@@ -56,6 +61,7 @@ export function overlayMount(stack: OverlayStack, destination: string, kernel = 
     ? [value("upperdir", escaped(stack.writable.upper)), value("workdir", escaped(stack.writable.work))]
     : [];
   // A kernel may have other defaults, and then the upper directory means something that no layer can hold.
+  if (stack.writable && stack.volatile) others.push("volatile");
   others.push("index=off", "metacopy=off", stack.userXattr ? "userxattr" : "redirect_dir=off");
   const room = dataLimitBytes - others.reduce((sum, option) => sum + Buffer.byteLength(option) + 1, 0);
   const options = [...(stack.writable ? [] : ["ro"]), ...lowerOptions(stack.lowers, kernel, room), ...others];

@@ -137,9 +137,16 @@ export class SnapshotStore {
    */
   mounts(
     top: ChainID | undefined,
-    options: { writable?: WritableLayer; access: "rw" | "ro"; destination?: string; kernel?: string },
+    options: {
+      writable?: WritableLayer;
+      access: "rw" | "ro";
+      /** See `OverlayStack`; with `access: "rw"`. */
+      volatile?: boolean;
+      destination?: string;
+      kernel?: string;
+    },
   ): SnapshotMount[] {
-    const { writable, access, destination = "/", kernel } = options;
+    const { writable, access, volatile = false, destination = "/", kernel } = options;
     const image = this.chain(top).map(({ chainID }) => this.#lower(chainID));
     const lowers = [...(writable ? [{ path: writable.init }] : []), ...image];
     const top2 = access === "ro" && writable ? [{ path: writable.upper }] : [];
@@ -148,6 +155,7 @@ export class SnapshotStore {
         {
           lowers: [...top2, ...lowers],
           ...(access === "rw" && writable && { writable }),
+          volatile,
           userXattr: this.userXattr,
         },
         destination,

@@ -15,8 +15,13 @@ export interface LayerUse {
   readonly chainID: ChainID;
 }
 
+/** So that there is room in a file name, of 255 bytes, for what `noteUse` puts behind it. */
+const longestName = 230;
+
+/** Named by the path itself where that fits: to hash it takes longer than to write the file. */
 function fileOf(uses: string, path: string): string {
-  return join(uses, sha256(path).toString("hex"));
+  const name = path.replaceAll(/[%/.]/g, (character) => `%${character.charCodeAt(0).toString(16)}`);
+  return join(uses, Buffer.byteLength(name) <= longestName ? name : sha256(path).toString("hex"));
 }
 
 /** Notes that the directory `path`, which is there, needs a layer; a former note of it is replaced. */

@@ -1,5 +1,5 @@
 /** A container's own layers: the init layer and the read-write one, in a directory of the caller's choice. */
-import { mkdirSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type InitFiles, makeInitLayer } from "./init-layer.ts";
 
@@ -22,6 +22,14 @@ export function writableLayer(directory: string): WritableLayer {
     work: join(directory, "work"),
     init: join(directory, "init"),
   };
+}
+
+/**
+ * Takes away OverlayFS's mark that they were mounted with `volatile`. After a power failure what was written there may be
+ * incomplete, which is then for the caller to know.
+ */
+export function allowMountAgain({ work }: WritableLayer): void {
+  rmSync(join(work, "work/incompat"), { recursive: true, force: true });
 }
 
 /**

@@ -48,7 +48,7 @@ export async function execInContainer(
   using bridge = process.terminal && !detach && !options.consoleSocket ? await openBridge() : undefined;
   const launched = await startExec(context, found, process, options, {
     stay: detach ? "untilExec" : "untilExit",
-    dieWithRuntime: false,
+    dieWithRuntime: options.dieWithParent ?? false,
     waiting: "blocking",
     consoleFd: bridge?.sendEnd.n,
   });

@@ -17,7 +17,9 @@ import { planCreate } from "../plan/create.ts";
 import type { MonitorRequest } from "../plan/monitor.ts";
 import { namespaceFile } from "../plan/namespaces.ts";
 import type { Plan } from "../plan/plan.ts";
+import { builtFilter } from "../seccomp/built-in.ts";
 import type { CompiledSeccomp } from "../seccomp/compile.ts";
+import { seccompFlags } from "../seccomp/flags.ts";
 
 /** How the caller watches the container. */
 export interface CreateMode {
@@ -118,16 +120,15 @@ function flagsOf(config: Config): number {
 export async function compileFilter(config: Config, host: HostFacts): Promise<CompiledSeccomp | undefined> {
   const profile = config.linux.seccomp;
   if (!profile) return undefined;
-  const [{ compileSeccomp }, { supportedSeccompFlags }] = await Promise.all([
-    import("../seccomp/compile.ts"),
-    import("../host/seccomp.ts"),
-  ]);
-  const compile = () => compileSeccomp(profile, { arch: host.arch, supportedFlags: supportedSeccompFlags() });
   const key = textOf(profile);
-  if (key === undefined) return compile();
-  const known = compiled.get(key);
+  const known = key !== undefined && compiled.get(key);
   if (known) return known;
-  const filter = compile();
+  const supportedFlags = (await import("../host/seccomp.ts")).supportedSeccompFlags();
+  const built = key !== undefined && builtFilter(key, host.arch);
+  const filter = built
+    ? { ...built, flags: seccompFlags(profile, supportedFlags, built.listener) }
+    : (await import("../seccomp/compile.ts")).compileSeccomp(profile, { arch: host.arch, supportedFlags });
+  if (key === undefined) return filter;
   if (compiled.size >= keptFilters) compiled.clear();
   compiled.set(key, filter);
   return filter;

@@ -1,5 +1,6 @@
 /** From a record of the shim to an error that says which part of config.json failed, in the words callers match. */
 import { type ErrorKind, RuntError } from "../../errors.ts";
+import { MOUNT_ATTR_IDMAP } from "../../linux/mount-flags.ts";
 import { errnoText, SystemError } from "../../linux/system-error.ts";
 import { oneLine } from "../hooks/output.ts";
 import type { Message } from "../wire/messages.ts";
@@ -72,9 +73,23 @@ function describe(message: Message, op: Op | undefined, ops: readonly Op[]): str
   if (op?.op === "find_executable") return describeLookup(message, reason, ops);
   if (op?.op === "exec") return `exec ${message.text}: ${reason}`;
   if (op?.op === "hook") return `error running ${op.at ?? "hook"}: ${oneLine(message.text)}`;
+  if (op?.op === "tree_setattr" && isRefusedIdmap(op, message)) return describeIdmap(op, ops);
   const place = op?.at ? `${op.at}: ` : "";
   const number = op ? ` (op ${message.op})` : "";
   return `error during container init: ${place}${message.syscall}${message.text ? ` ${message.text}` : ""}: ${reason}${number}`;
+}
+
+function isRefusedIdmap({ set }: TreeSetattr, { errno }: Message): boolean {
+  return (Number(set) & MOUNT_ATTR_IDMAP) !== 0 && (errno === EINVAL || errno === EOPNOTSUPP);
+}
+
+type TreeSetattr = Extract<Op, { op: "tree_setattr" }>;
+
+/** What the kernel means: tmpfs can since 6.3, overlay since 5.19 as far as its layers can, NFS and FUSE mostly not. */
+function describeIdmap({ tree }: TreeSetattr, ops: readonly Op[]): string {
+  const opened = ops.find((op) => op.op === "open_tree" && op.out === tree);
+  const path = opened?.op === "open_tree" ? opened.path : "it";
+  return `the file system of ${path} cannot show its files with other owners (idmapped mount)`;
 }
 
 /** A program with a slash was looked for where it says, any other in PATH. */
@@ -85,3 +100,5 @@ function describeLookup(message: Message, reason: string, ops: readonly Op[]): s
 }
 
 const EACCES = 13;
+const EINVAL = 22;
+const EOPNOTSUPP = 95;

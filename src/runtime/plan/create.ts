@@ -181,6 +181,7 @@ export function planCreate(context: PlanContext, seccomp: CompiledSeccomp | unde
       ops: {
         shim: [
           ...monitor,
+          ...stdioOps(context),
           ...(host.euid === 0 ? [undumpable] : []),
           ...rootfs.shim,
           ...mounts.shim,
@@ -261,6 +262,14 @@ function planConsole(context: PlanContext, before: HostStep[]): Op[] {
       : { step: "inherit", slot: "console", fd: request.console.fd },
   );
   return [consoleOp(context)];
+}
+
+/** Root of a user namespace may not give away what belongs to nobody there: pipes that the host's root has made. */
+function stdioOps(context: PlanContext): Op[] {
+  const { terminal, user } = context.config.process;
+  const uid = hostId(context.config.linux.uidMappings, user.uid);
+  if (terminal || uid === undefined || context.sourcePhase !== "shim") return [];
+  return [{ op: "chown_stdio", uid, gid: keepGid, at: "process.user" }];
 }
 
 function consoleOp(context: PlanContext): Op {

@@ -7,6 +7,7 @@ import type { CompiledSeccomp } from "../seccomp/compile.ts";
 import { type Op, Stay } from "../wire/ops.ts";
 import { keepFds } from "./create.ts";
 import { dedupe, executableCandidates, lookUp } from "./environment.ts";
+import { hostId } from "./id-maps.ts";
 import type { HostStep, Plan } from "./plan.ts";
 import {
   allCapabilities,
@@ -105,6 +106,7 @@ export function planExec(request: ExecRequest, host: HostFacts, seccomp: Compile
       ops: {
         // Undumpable before the first namespace of the container is joined (CVE-2016-9962).
         shim: [
+          ...stdioOps(request, host),
           // Once undumpable, the files of shim and child in /proc belong to root; the child inherits this.
           ...(host.euid === 0 ? [] : oomScoreOps(process, host)),
           { op: "undumpable" },
@@ -138,4 +140,11 @@ export function planExec(request: ExecRequest, host: HostFacts, seccomp: Compile
     atSync,
     warnings,
   };
+}
+
+/** As at create: pipes of the host's root are not the container's to give away. */
+function stdioOps({ config, process, joinsUserns }: ExecRequest, host: HostFacts): Op[] {
+  const uid = hostId(config.linux.uidMappings, process.user.uid);
+  if (process.terminal || !joinsUserns || !host.capable || uid === undefined) return [];
+  return [{ op: "chown_stdio", uid, gid: 0xffff_ffff, at: "process.user" }];
 }

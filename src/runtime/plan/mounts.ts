@@ -1,14 +1,16 @@
 /** `mounts`: each becomes a detached tree, gets its attributes, and is moved onto its place in the rootfs. */
 
-import { posix } from "node:path";
 import { RuntError } from "../../errors.ts";
 import * as k from "../../linux/mount-flags.ts";
 import type { LinuxIDMapping } from "../../spec/runtime/id-mapping.ts";
 import type { Mount } from "../../spec/runtime/mount.ts";
 import { Make, type Op } from "../wire/ops.ts";
 import type { PlanContext } from "./context.ts";
-import { hostId, mapText } from "./id-maps.ts";
+import { hostId } from "./id-maps.ts";
+import { idmapOps, type MapSlots, mapOf, mapSlot, type Naming } from "./mount-id-maps.ts";
 import { type SortedMountOptions, sortMountOptions } from "./mount-options.ts";
+import { idmappedOverlay, mounterMapping } from "./overlay.ts";
+import { placeOp } from "./place.ts";
 
 /** What mounts need done, by when. */
 export interface MountOps {
@@ -24,9 +26,10 @@ export function planMounts(context: PlanContext): MountOps {
   const shim: Op[] = [];
   const init: Op[] = [];
   const final: Op[] = [];
+  const maps: MapSlots = new Map();
   for (const [i, mount] of context.config.mounts.entries()) {
     const at = `mounts[${i}]`;
-    const one = planMount(context, mount, `mount${i}`, at);
+    const one = planMount(context, mount, { tree: `mount${i}`, at, maps });
     shim.push(...one.shim.map((op) => ({ ...op, at })));
     init.push(...one.init.map((op) => ({ ...op, at })));
     final.push(...one.final.map((op) => ({ ...op, at })));
@@ -34,11 +37,11 @@ export function planMounts(context: PlanContext): MountOps {
   return { shim, init, final };
 }
 
-function planMount(context: PlanContext, mount: Mount, tree: string, at: string): MountOps {
+function planMount(context: PlanContext, mount: Mount, naming: Naming): MountOps {
   const options = sortMountOptions(mount.options, mount.type);
   if (options.remount) return { shim: [], init: remountOps(mount.destination, options), final: [] };
-  if (options.bind !== "none") return bindOps(context, mount, options, tree, at);
-  return fileSystemOps(context, mount, options, tree);
+  if (options.bind !== "none") return bindOps(context, mount, options, naming);
+  return fileSystemOps(context, mount, options, naming);
 }
 
 /** Changes of a mount that is there already. */
@@ -77,8 +80,7 @@ function bindOps(
   context: PlanContext,
   mount: Mount,
   options: SortedMountOptions,
-  tree: string,
-  at: string,
+  { tree, at, maps }: Naming,
 ): MountOps {
   const path = context.sourcePath(mount);
   const kind = context.bundle.sources.get(path);
@@ -111,7 +113,7 @@ function bindOps(
   ];
   // A copy made in the host's mount namespace is a peer of the original until it is told otherwise.
   if (context.sourcePhase === "shim" && !context.sharesMounts) open.push(slaveTree(tree));
-  const idmap = idmapOps(context, mount, options, tree);
+  const idmap = idmapOps(context, mount, options, { tree, at, maps });
   const make = kind === "directory" ? Make.directory : Make.file;
   const place = [placeOp(context, { tree, path: mount.destination, make, strict: 0 })];
   // Idmapping asks for CAP_SYS_ADMIN where the file system was mounted, so it is the shim's.
@@ -122,16 +124,6 @@ function bindOps(
 }
 
 const AT_SYMLINK_NOFOLLOW = 0x100;
-
-type MoveMount = Extract<Op, { op: "move_mount" }>;
-
-/** Puts a tree onto its place. What is mounted on "/" becomes the root that everything after it is looked up in. */
-function placeOp({ bundle }: PlanContext, move: Omit<MoveMount, "op">): Op {
-  if (/^[/.]*$/.test(move.path) && posix.resolve("/", move.path) === "/") {
-    return { op: "attach_root", tree: move.tree, path: bundle.rootfs };
-  }
-  return { op: "move_mount", ...move };
-}
 
 /** Mounts of the host still arrive in the tree; what happens in the tree stays there. */
 export function slaveTree(tree: string): Op {
@@ -146,35 +138,14 @@ export function slaveTree(tree: string): Op {
   };
 }
 
-function idmapOps(context: PlanContext, mount: Mount, options: SortedMountOptions, tree: string): Op[] {
-  const own = mount.uidMappings.length > 0;
-  if (!own && options.idmap === "none") return [];
-  const { uidMappings, gidMappings } = context.config.linux;
-  const maps: [LinuxIDMapping[], LinuxIDMapping[]] = own
-    ? [mount.uidMappings, mount.gidMappings]
-    : [uidMappings, gidMappings];
-  const userns = `${tree}-idmap`;
-  return [
-    { op: "userns_fd", out: userns, uid_map: mapText(maps[0]), gid_map: mapText(maps[1]) },
-    {
-      op: "tree_setattr",
-      tree,
-      at_flags: options.idmap === "ridmap" ? k.AT_RECURSIVE : 0,
-      set: k.MOUNT_ATTR_IDMAP,
-      clear: 0,
-      propagation: 0,
-      userns,
-    },
-  ];
-}
-
 function fileSystemOps(
   context: PlanContext,
   mount: Mount,
   options: SortedMountOptions,
-  tree: string,
+  naming: Naming,
 ): MountOps {
   const { destination } = mount;
+  const { tree } = naming;
   const type = mount.type === "cgroup" ? "cgroup2" : (mount.type ?? "none");
   const isTmpfs = type === "tmpfs";
   // Written to before it may become read-only: device nodes, copied content, mount points of later mounts.
@@ -205,8 +176,14 @@ function fileSystemOps(
       flags: flags.reduce((bits, flag) => bits | superFlagBits[flag]!, 0),
       data: [...data, ...label].join(","),
     };
+    if (type === "overlay" && isMadeOutside(context, mount, options)) {
+      return overlayOps(context, mount, options, naming, op);
+    }
     const place = placeOp(context, { tree, path: destination, make: Make.directory, strict: 0 });
     return { shim: [], init: [op, ...treeOps(tree, options), place], final: [] };
+  }
+  if (type === "overlay" && isMadeOutside(context, mount, options)) {
+    return overlayOps(context, mount, options, naming, open);
   }
   const otherwise = fallback(context, type, tree, open);
 
@@ -235,6 +212,40 @@ function fileSystemOps(
       ]
     : [];
   return { shim: [], init, final };
+}
+
+/**
+ * Whether the shim mounts an overlay: layers are directories of the host, which root of the container's user namespace may
+ * not even reach; and what it made would be its own, with whiteouts of another form.
+ */
+function isMadeOutside(context: PlanContext, mount: Mount, options: SortedMountOptions): boolean {
+  return context.sourcePhase === "shim" || mapOf(context, mount, options) !== undefined;
+}
+
+/** @param make the op that mounts it */
+function overlayOps(
+  context: PlanContext,
+  mount: Mount,
+  options: SortedMountOptions,
+  naming: Naming,
+  make: FsMount | Extract<Op, { op: "mount" }>,
+): MountOps {
+  const { tree } = naming;
+  const place = placeOp(context, { tree, path: mount.destination, make: Make.directory, strict: 0 });
+  // fsmount takes the attributes itself.
+  const attributes = make.op === "fsmount" ? { set: 0, clear: 0 } : options.attributes;
+  const after = treeOps(tree, options, attributes);
+  const map = mapOf(context, mount, options);
+  if (!map) {
+    // For mount(2) there must be a moment in which it is mounted somewhere.
+    const ops: Op[] =
+      make.op === "mount" ? [{ op: "private_mounts" }, make, { op: "former_mounts" }] : [make];
+    return { shim: [...ops, ...after], init: [place], final: [] };
+  }
+  const [uid, gid] = map.map((ranges) => [...ranges, mounterMapping]) as [LinuxIDMapping[], LinuxIDMapping[]];
+  const { userns, open } = mapSlot([uid, gid], naming);
+  const shim = [...open, ...idmappedOverlay(tree, options.data, userns, make), ...after];
+  return { shim, init: [place], final: [] };
 }
 
 /** What fsconfig(2) takes as a value, without the NUL. */

@@ -67,7 +67,9 @@ export function planNamespaces(context: PlanContext): NamespaceOps {
     // From within a cgroup namespace nobody can be born in a cgroup that lies outside (nsdelegate); but root of a
     // new user namespace could not join the host's.
     const late = type === "cgroup" && context.namespace("user") !== "new";
-    (late ? init : shim).push({ op: "setns", fd: slot, nstype: flag, at });
+    // Who joins a user namespace has no right any more over what is outside, and a monitor has to remove all that.
+    if (type === "user" && context.request.monitor) shim.push({ op: "join_user", fd: slot, at });
+    else (late ? init : shim).push({ op: "setns", fd: slot, nstype: flag, at });
   }
 
   const { parent, atSync } = planIdMaps(context);

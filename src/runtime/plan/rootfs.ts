@@ -3,6 +3,7 @@ import * as k from "../../linux/mount-flags.ts";
 import type { Op } from "../wire/ops.ts";
 import type { PlanContext } from "./context.ts";
 import { slaveTree } from "./mounts.ts";
+import { bringsRoot } from "./place.ts";
 
 export interface RootfsOps {
   readonly shim: readonly Op[];
@@ -64,8 +65,11 @@ export function planRootfs(context: PlanContext): RootfsOps {
       at: "root.path",
     });
   }
+  const brought = bringsRoot(context);
   const shim =
-    context.sourcePhase === "shim" ? [open, ...(context.sharesMounts ? [] : [slaveTree(tree)])] : [];
+    context.sourcePhase === "shim" && !brought
+      ? [open, ...(context.sharesMounts ? [] : [slaveTree(tree)])]
+      : [];
   if (context.sourcePhase === "init") attach.push(open);
   if (context.sharesMounts) {
     const own = {
@@ -79,7 +83,7 @@ export function planRootfs(context: PlanContext): RootfsOps {
     } as const;
     attach.push({ ...own, at: "root.path" });
   }
-  attach.push({ op: "attach_root", tree, path: bundle.rootfs, at: "root.path" });
+  if (!brought) attach.push({ op: "attach_root", tree, path: bundle.rootfs, at: "root.path" });
 
   const enter: Op[] = [];
   if (request.pivot === "pivot_root") enter.push({ op: "pivot_root", at: "root.path" });

@@ -11,11 +11,12 @@
  * @see runtime-spec 1.3 config-linux.md#seccomp
  */
 import { RuntError } from "../../errors.ts";
-import { type LinuxSeccomp, type SeccompAction, SeccompFlag } from "../../spec/runtime/seccomp.ts";
+import type { LinuxSeccomp, SeccompAction, SeccompFlag } from "../../spec/runtime/seccomp.ts";
 import { archsFor, type HostArch } from "./archs.ts";
 import { assemble } from "./assemble.ts";
-import { BPF, SECCOMP_FILTER_FLAG_NEW_LISTENER, SeccompData } from "./bpf.ts";
+import { BPF, SeccompData } from "./bpf.ts";
 import { dispatch, type Outcomes } from "./dispatch.ts";
+import { seccompFlags } from "./flags.ts";
 import { Graph, type Node } from "./graph.ts";
 import { type ArchRules, type RuleEntry, returnValue, ruleEntries, rulesOf } from "./rules.ts";
 
@@ -53,7 +54,7 @@ export interface CompiledSeccomp {
 export function compileSeccomp(profile: LinuxSeccomp, host: SeccompHost): CompiledSeccomp {
   const listener = (profile.syscalls ?? []).some((s) => s.action === "SCMP_ACT_NOTIFY");
   checkNotify(profile, listener);
-  const flags = flagsOf(profile, host, listener);
+  const flags = seccompFlags(profile, host.supportedFlags, listener);
 
   const entries = ruleEntries(profile);
   const defaultRet = returnValue(profile.defaultAction, profile.defaultErrnoRet);
@@ -100,23 +101,6 @@ function checkNotify(profile: LinuxSeccomp, listener: boolean): void {
   );
   if (write >= 0) throw invalid("SCMP_ACT_NOTIFY cannot be used for write", `syscalls[${write}]`);
   if (listener && !profile.listenerPath) throw invalid("SCMP_ACT_NOTIFY needs listenerPath", "listenerPath");
-}
-
-function flagsOf(profile: LinuxSeccomp, host: SeccompHost, listener: boolean): number {
-  const specAllow: SeccompFlag = "SECCOMP_FILTER_FLAG_SPEC_ALLOW";
-  const wanted = profile.flags ?? host.supportedFlags.filter((flag) => flag === specAllow);
-  let flags = listener ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0;
-  for (const flag of wanted) {
-    if (!host.supportedFlags.includes(flag)) {
-      throw new RuntError("Unimplemented", `seccomp: this kernel does not have ${flag}`, site("flags"));
-    }
-    if (flag === "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV" && !listener) {
-      throw invalid(`${flag} needs a rule with SCMP_ACT_NOTIFY`, "flags");
-    }
-    // The process that loads the filter has one thread, and TSYNC does not go with a listener.
-    if (flag !== "SECCOMP_FILTER_FLAG_TSYNC") flags |= SeccompFlag[flag];
-  }
-  return flags;
 }
 
 /** Names in no table of the listed architectures: calls of other machines, of newer kernels, or misspelt ones. */

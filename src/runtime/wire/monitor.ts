@@ -102,6 +102,9 @@ export const frames = {
   oom: ["kills"],
   /** The end; then the monitor hangs up. */
   exited: exitFields,
+  // — to the monitor, later than the others —
+  /** Runs the health check now. The answer comes when one has ended that ran from then on or already: its record is there. */
+  check: [],
 } as const satisfies Record<string, Payload>;
 
 export type FrameName = keyof typeof frames;

@@ -44,6 +44,8 @@ export const opTable = {
   prlimit: { phases: ["parent", "late", "init"], args: { resource: "num", soft: "num", hard: "num" } },
   /** Tells the runtime that this point is reached, and waits until it says go on. */
   sync: { phases: ["shim", "parent", "init"], args: { point: "num" } },
+  /** The user namespace that init is born in, with those that are made for it: whoever clones it joins, and we do not. */
+  join_user: { phases: shim, args: { fd: "slot" } },
 
   // — process, early —
   /** prctl(2) PR_SET_DUMPABLE 0: nobody in the container can ptrace us or open our /proc files. */
@@ -107,9 +109,15 @@ export const opTable = {
   /** mount(2) on the directory `place` for a moment, where open_tree(2) takes it from: a new detached file system, whose
    *  options may be longer than fsconfig(2) takes them. */
   mount: {
-    phases: init,
+    phases: shimOrInit,
     args: { out: "slot", source: "str", type: "str", place: "str", flags: "num", data: "str" },
   },
+  /** unshare(2) of the mount namespace, all of it private: what is mounted until `former_mounts` nobody else sees. */
+  private_mounts: { phases: shim, args: {} },
+  /** setns(2) back, with root and working directory as they were: what was mounted goes, but for what a tree still needs. */
+  former_mounts: { phases: shim, args: {} },
+  /** move_mount(2) of a tree onto a directory of the mount namespace that we are in. */
+  cover: { phases: shim, args: { tree: "slot", path: "str" } },
 
   // — identity of the machine —
   sethostname: { phases: init, args: { name: "str" } },
@@ -125,7 +133,7 @@ export const opTable = {
     args: { socket: "slot", rows: "num", columns: "num", uid: "num", gid: "num", bind: "num" },
   },
   /** fchown(2) of stdio to the container's user, as far as they are pipes or sockets. */
-  chown_stdio: { phases: init, args: { uid: "num", gid: "num" } },
+  chown_stdio: { phases: shimOrInit, args: { uid: "num", gid: "num" } },
 
   // — process —
   umask: { phases: init, args: { mask: "num" } },

@@ -1,6 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { read, requestOf } from "./request.ts";
 
+const twoRanges = [
+  { containerID: 0, hostID: 100_000, size: 10 },
+  { containerID: 10, hostID: 5, size: 1 },
+];
+
 describe("namespaces", () => {
   test.each([
     [["--pid", "host"], { pid: "host" }],
@@ -13,8 +18,41 @@ describe("namespaces", () => {
     [["--uts", "host"], { uts: "host" }],
     [["--cgroupns", "host"], { cgroup: "host" }],
     [["--userns", "auto"], { user: "auto" }],
-    [["--userns", "auto:size=1024"], { user: { autoSize: 1024 } }],
+    [["--userns", "auto:size=1024"], { user: { auto: { size: 1024, uid: [], gid: [] } } }],
+    [
+      ["--userns", "auto:uidmapping=0:5:1,size=9,gidmapping=1:2:3,uidmapping=4:7"],
+      {
+        user: {
+          auto: {
+            size: 9,
+            uid: [
+              { containerID: 0, hostID: 5, size: 1 },
+              { containerID: 4, hostID: 7, size: 1 },
+            ],
+            gid: [{ containerID: 1, hostID: 2, size: 3 }],
+          },
+        },
+      },
+    ],
     [["--userns", "keep-id"], { user: "keep-id" }],
+    [["--userns", "keep-id:uid=200"], { user: { keepId: { uid: 200, gid: undefined } } }],
+    [["--userns", "nomap"], { user: "nomap" }],
+    [["--userns", ""], { user: "host" }],
+    [["--userns", "ns:/proc/1/ns/user"], { user: { path: "/proc/1/ns/user" } }],
+    [["--uidmap", "0:100000:10", "--uidmap", "10:5"], { user: { maps: { uid: twoRanges, gid: twoRanges } } }],
+    [
+      ["--gidmap", "0:7:1", "--uidmap", "0:8:1", "--userns", "private"],
+      {
+        user: {
+          maps: {
+            uid: [{ containerID: 0, hostID: 8, size: 1 }],
+            gid: [{ containerID: 0, hostID: 7, size: 1 }],
+          },
+        },
+      },
+    ],
+    [["--subuidname", "me"], { user: { subordinate: { uid: "me", gid: "me" } } }],
+    [["--subuidname", "me", "--subgidname", "us"], { user: { subordinate: { uid: "me", gid: "us" } } }],
     [["--userns", "host"], { user: "host" }],
     [["--userns", "container:a"], { user: { container: "a" } }],
   ])("%j", async (args, namespaces) => {
@@ -25,7 +63,15 @@ describe("namespaces", () => {
     [["--pid", "shared"], '--pid "shared": no such mode'],
     [["--pid", "container:"], '--pid "container:": no container'],
     [["--uts", "container:a"], '--uts "container:a": no such mode'],
-    [["--userns", "auto:size=0"], '--userns "auto:size=0": no such mode'],
+    [["--userns", "auto:size=0"], '--userns "auto:size=0": size must be more than 0'],
+    [["--userns", "auto:siz=1"], '--userns "auto:siz=1": unknown option "siz": size, uidmapping, gidmapping'],
+    [["--userns", "keep-id:uid=me"], '--userns "keep-id:uid=me": uid must be a number'],
+    [["--userns", "private"], '--userns "private": must provide at least one UID or GID mapping'],
+    [["--userns", "bogus"], '--userns "bogus": no such mode'],
+    [["--userns", "auto", "--uidmap", "0:1:1"], '--userns "auto": and --uidmap, --gidmap'],
+    [["--uidmap", "0:x:1"], '--uidmap "0:x:1": not container:host:size in numbers'],
+    [["--uidmap", "0:4294967295:1"], '--uidmap "0:4294967295:1": there are no such ids'],
+    [["--uidmap", "0:1:1", "--subuidname", "me"], '--subuidname "me": and --uidmap, --gidmap exclude'],
   ])("%j is refused", async (args, message) => {
     await expect(read(args)).rejects.toThrow(message);
   });

@@ -63,7 +63,32 @@ describe("-v [source:]destination[:options]", () => {
     );
   });
 
-  test.each(["U", "O", "idmap", "idmap=uids=0-1-10"])(
+  const disk = [
+    { containerID: 0, hostID: 1, size: 10 },
+    { containerID: 10, hostID: 20, size: 1 },
+  ];
+  test.each([
+    ["/a:/d:U", { ...bind, source: "/a", chown: true }],
+    ["/a:/d:ro,idmap", { ...bind, source: "/a", readonly: true, idMaps: "container" }],
+    [
+      "/a:/d:idmap=uids=0-1-10#10-20-1;gids=0-1-10#10-20-1",
+      { ...bind, source: "/a", idMaps: { uid: disk, gid: disk } },
+    ],
+    ["data:/d:U,idmap", { ...volume, name: "data", chown: true }],
+  ])("%j: owners", async (text, mount) => {
+    expect((await requestOf("-v", text)).mounts).toEqual([mount]);
+  });
+
+  test.each([
+    "idmap=uids=0-1-10",
+    "idmap=0-1-10",
+    "idmap=uids=0-1;gids=0-1-1",
+    "idmap=uids=0-1-0;gids=0-1-1",
+  ])("%s is refused", async (word) => {
+    await expect(read(["-v", `/a:/d:${word}`])).rejects.toMatchObject({ kind: "InvalidArgument" });
+  });
+
+  test.each(["O", "nocreate", "idmap=uids=@0-1-10;gids=@0-1-10"])(
     "%s of podman: not supported, and said so",
     async (word) => {
       await expect(read(["-v", `/a:/d:${word}`])).rejects.toThrow(

@@ -163,15 +163,21 @@ describe("healthcheck run — podman-healthcheck-run(1)", () => {
     await using touch = await t.engine.exec(id, { args: ["touch", "/tmp/ok"] });
     await touch.wait();
     expect(await t.engine.healthCheck(id)).toEqual({ healthy: true, timedOut: false, output: "looking\n" });
+    expect((await t.engine.inspect(id)).State.Health).toMatchObject({
+      Status: "healthy",
+      FailingStreak: 0,
+      Log: [{ ExitCode: 1 }, { ExitCode: 0 }],
+    });
   });
 
   asRoot("one that takes too long is killed; without one there is nothing to run", async () => {
     await using t = await TestEngine.open();
     const slow = await t.running(t.script("sleep 60", { health: health(["CMD", "sleep", "1000"], 200) }));
     expect(await t.engine.healthCheck(slow)).toMatchObject({ healthy: false, timedOut: true });
-    expect((await t.engine.top(slow, ["-o", "pid,args"])).processes.map((row) => row.at(-1))).not.toContain(
-      "sleep 1000",
-    );
+    const programs = async () =>
+      (await t.engine.top(slow, ["-o", "pid,args"])).processes.map((row) => row.at(-1));
+    await expect.poll(programs).not.toContain("sleep 1000");
+    expect(await programs()).toEqual(["sleep 60"]);
     const id = await t.running();
     await expect(t.engine.healthCheck(id)).rejects.toMatchObject({
       kind: "FailedPrecondition",

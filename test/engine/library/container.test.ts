@@ -1,6 +1,7 @@
 /** A container as a program holds it. */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect } from "vitest";
 import type { RuntContainerOptions as ContainerOptions } from "../../../src/index.ts";
@@ -89,6 +90,11 @@ describe("programs in it", () => {
       stderr: "e\n",
     });
     expect((await c.exec("cat", { input: "given" })).stdout).toBe("given");
+    expect((await c.exec("cat", { input: Readable.from([Buffer.from("a"), Buffer.from("b")]) })).stdout).toBe(
+      "ab",
+    );
+    // Nobody reads it.
+    expect(await c.exec("true", { input: "x".repeat(3_000_000) })).toMatchObject({ exitCode: 0 });
     expect((await c.exec("cat")).stdout).toBe("");
     await expect(c.exec("/no/such")).rejects.toMatchObject({ name: "RuntError", kind: "NotFound" });
     const loud = await c.exec(["sh", "-c", "while :; do echo more; done"], { maxOutputBytes: 100 });

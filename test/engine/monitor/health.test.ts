@@ -131,6 +131,42 @@ describe("health", () => {
     await c.gone();
   });
 
+  asRoot("asked for, it runs at once and counts; who asks meanwhile gets the same one", async () => {
+    await using c = await checked('echo x >>"$0/ran"; while [ -e "$0/hold" ]; do sleep 0.02; done', {
+      intervalMs: 3_600_000,
+    });
+    await c.start();
+    const ran = (): number => readFileSync(join(directory, "ran"), "utf8").length / 2;
+    const client = await c.client();
+    await client.check();
+    expect(readHealth(c.directory)).toMatchObject({ status: "healthy", checks: [{ status: { exited: 0 } }] });
+    writeFileSync(join(directory, "hold"), "");
+    const both = [client.check(), (await c.client()).check()];
+    await eventually(() => (ran() === 2 ? true : undefined), "the second check");
+    // Others have their answers, and one that has hung up is missed by nobody.
+    const other = await c.client();
+    other.check().catch(() => {});
+    expect((await (await c.client()).status()).phase).toBe("running");
+    other[Symbol.dispose]();
+    rmSync(join(directory, "hold"));
+    await Promise.all(both);
+    expect(ran()).toBe(2);
+    expect(readHealth(c.directory)!.checks.length).toBe(2);
+  });
+
+  asRoot("asked for where there is none, or while the container ends, it is an error", async () => {
+    await using none = await aMonitored({ script: "exec sleep 1000" });
+    await none.start();
+    await expect((await none.client()).check()).rejects.toMatchObject({ code: "ENOENT" });
+    await using c = await checked("exec sleep 1000", { intervalMs: 3_600_000 });
+    const client = await c.client();
+    await expect(client.check()).rejects.toMatchObject({ code: "ESRCH" });
+    await c.start();
+    const checking = client.check();
+    process.kill(c.init, "SIGKILL");
+    await expect(checking).rejects.toMatchObject({ code: "ESRCH" });
+  });
+
   asRoot("an interval of nothing is refused", async () => {
     await expect(checked("", { intervalMs: 0 })).rejects.toMatchObject({ kind: "InvalidArgument" });
   });

@@ -55,6 +55,27 @@ describe("--runtime runc", () => {
     expect(t.remains()).toEqual([]);
   });
 
+  withRunc("its health, and to stand still for a commit, is asked of that runtime", async () => {
+    await using t = await TestEngine.open();
+    const id = await t.running(
+      t.script("exec sleep 1000", {
+        runtime: "runc",
+        health: {
+          test: ["CMD-SHELL", "echo well; test -e /etc/passwd"],
+          intervalMs: 3_600_000,
+          timeoutMs: 20_000,
+          retries: 1,
+          startPeriodMs: 0,
+          startIntervalMs: 3_600_000,
+        },
+      }),
+    );
+    expect(await t.engine.healthCheck(id)).toEqual({ healthy: true, timedOut: false, output: "well\n" });
+    // By its freezer.
+    expect(await t.engine.commit(id, { name: "localhost/frozen:1" })).toMatch(/^sha256:/);
+    expect((await t.engine.inspect(id)).State.Status).toBe("running");
+  });
+
   withRunc("a program that is not there, and a runtime that is not there", async () => {
     await using t = await TestEngine.open();
     const missing = await t.engine.create(t.request({ command: ["/missing"], runtime: "runc" }));

@@ -61,6 +61,42 @@ describe("import", () => {
     });
   }
 
+  for (const program of ["xz", "bzip2"]) {
+    needs(`program:${program}`)(`a tar packed by ${program} is stored as the tar that it is`, async () => {
+      await using room = await Room.make();
+      await using lease = await room.store.lease();
+      const given = execFileSync(program, ["-c"], { input: tar });
+      const { manifest } = await importImage({ name: "-", bytes: stream(given) }, room.store, { lease });
+      const { layers } = parseManifest(
+        await room.store.readSmall(manifest.digest),
+        manifest.mediaType,
+        origin,
+      );
+      expect(layers).toEqual([{ mediaType: LAYER, digest: digestOf(tar), size: tar.length }]);
+      for (const damaged of [
+        given.subarray(0, given.length - 40),
+        Buffer.concat([given.subarray(0, 60), tar]),
+      ]) {
+        await expect(
+          importImage({ name: "a.tar", bytes: stream(damaged) }, room.store, { lease }),
+        ).rejects.toMatchObject({
+          kind: "InvalidArgument",
+          message: expect.stringContaining(`the ${program} data is damaged: `),
+        });
+      }
+      const { PATH } = process.env;
+      try {
+        process.env.PATH = "/nonexistent";
+        await expect(
+          importImage({ name: "a.tar", bytes: stream(given) }, room.store, { lease }),
+        ).rejects.toMatchObject({ kind: "Unimplemented", site: { hint: expect.stringContaining(program) } });
+      } finally {
+        process.env.PATH = PATH;
+      }
+      expect(room.list("ingest")).toEqual([]);
+    });
+  }
+
   for (const [what, bytes] of [
     ["text", Buffer.from("hello\n".repeat(500))],
     ["a tar cut short", tar.subarray(0, 1500)],

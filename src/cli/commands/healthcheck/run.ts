@@ -6,7 +6,7 @@ export default command({
   synopsis: "runt healthcheck run <container>",
   summary: "run a container's health check now",
   description: [
-    "The exit status is 0 where the check succeeds, 1 where it fails, and 125 where there is none or the container does not run. What the container's monitor has found stays as it is.",
+    "The exit status is 0 where the check succeeds, 1 where it fails, and 125 where there is none or the container does not run. What comes of it counts like any other check, for the status in ps and inspect too.",
   ],
   source: "podman-healthcheck-run(1)",
   operands: ["container"],

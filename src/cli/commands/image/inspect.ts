@@ -1,4 +1,5 @@
 import { command } from "../../command.ts";
+import { forTemplate } from "../../image-template.ts";
 import { forEach, openImages, platformOption, toPlatform } from "../../images.ts";
 import { goJson } from "../../output.ts";
 import { template } from "../../template.ts";
@@ -23,7 +24,7 @@ export default command({
       return await forEach(operands, async (operand) => {
         const { image } = await images.find(operand, { operation: "inspect" }, platform);
         const inspected = await images.inspect(image);
-        if (print) context.print(`${print(inspected)}\n`);
+        if (print) context.print(`${print(forTemplate(inspected))}\n`);
         else found.push(inspected);
       });
     } finally {

@@ -43,6 +43,11 @@ export default command({
       value: "[controller,…:]path",
       summary: "run in this existing cgroup below the container's",
     },
+    dieWithParent: {
+      type: "boolean",
+      summary: "the process is killed when this command is",
+      hidden: true,
+    },
     ignorePaused: {
       type: "boolean",
       summary: "also into a paused container; the process runs when it resumes",

@@ -6,6 +6,7 @@ import { RuntError } from "../../../errors.ts";
 import { failure, refusal, type Task } from "../failure.ts";
 import { hostsOf } from "../hosts.ts";
 import { type RegistryOptions, settingsOf } from "../options.ts";
+import { settingsAt } from "../places.ts";
 import { Session } from "../session.ts";
 import { Transport } from "../transport.ts";
 import { type AuthFile, helperFor, namesOf, readAuthFile } from "./auth-file.ts";
@@ -50,7 +51,10 @@ export async function verifyPassword(
   options: LoginOptions,
 ): Promise<Credential> {
   const credential: Credential = { kind: "password", username, password };
-  const settings = { ...settingsOf(options), credentials: fixedCredential(domain, credential) };
+  const settings = await settingsAt(domain, {
+    ...settingsOf(options),
+    credentials: fixedCredential(domain, credential),
+  });
   const task: Task = { operation: "login", subject: domain, domain };
   if (username === "" || username.includes(":"))
     throw failure("InvalidArgument", task, "a user name must not be empty or have a colon");

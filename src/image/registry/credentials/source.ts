@@ -72,6 +72,24 @@ export function credentialsFromFiles(files: readonly string[], environment: Envi
   };
 }
 
+/**
+ * Asks helpers in turn, whatever the host.
+ * @param names is asked when somebody wants credentials; "containers-auth.json" among them stands for the files
+ */
+export function credentialsFromHelpers(
+  names: () => Promise<readonly string[]>,
+  environment: Environment,
+): CredentialSource {
+  return async (domain) => {
+    for (const helper of await names()) {
+      if (helper === "containers-auth.json") continue;
+      const credential = await getFromHelper(helper, namesOf(domain)[0]!, environment);
+      if (credential !== undefined) return credential;
+    }
+    return undefined;
+  };
+}
+
 /** Helpers know hosts, not podman's longer keys. */
 function serverName(key: string, domain: string): string {
   return hostOfServer(key) === hostOfServer(domain) && !key.startsWith(`${domain}/`)

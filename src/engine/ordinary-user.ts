@@ -1,11 +1,11 @@
 /**
- * An ordinary user's commands on the files of images: an image has files of many owners, which only root may make, also
- * root of a user namespace. So the command starts anew, as the same process, as root of one whose ids are the user's own
- * and the subordinate ones of /etc/subuid.
+ * An ordinary user's images and containers: an image has files of many owners, and a container needs mounts, which only
+ * root may make, also root of a user namespace. So a program starts anew, as the same process, as root of one whose ids are
+ * the user's own and the subordinate ones of /etc/subuid; there is one for all programs of a user.
  * @see user_namespaces(7), newuidmap(1)
  */
 import { readFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { nativePath } from "../linux/native.ts";
 import { type IdRange, ownUser, subordinateIds } from "../linux/subordinate-ids.ts";
 import { defaultRoot } from "../runtime/library/default-root.ts";
@@ -53,13 +53,16 @@ function readIdMap(file: string): IdMapping[] {
     .map(([containerID, hostID, size]) => ({ containerID: containerID!, hostID: hostID!, size: size! }));
 }
 
-/** Starts this command anew as root of a user namespace, unless it is root already. */
+/**
+ * Starts this program anew, with the same arguments, as root of its user's namespace; does nothing for root. To be called
+ * before all else: what the program has read, opened or said by then is lost, or happens again.
+ */
 export function enterUserNamespace(): void {
   if (process.geteuid!() === 0) return;
   execInUserNamespace([process.execPath, ...process.execArgv, ...process.argv.slice(1)]);
 }
 
-/** Becomes another program, as root of a user namespace of this user. */
+/** Becomes another program, as root of the user's namespace. */
 export function execInUserNamespace(argv: readonly string[]): never {
   const maps = ownIdMaps();
   const { uid, name = String(uid) } = ownUser();
@@ -71,6 +74,7 @@ export function execInUserNamespace(argv: readonly string[]): never {
   // The number, by which the state directory may be called, is another one there.
   const XDG_RUNTIME_DIR = process.env.XDG_RUNTIME_DIR || dirname(defaultRoot());
   const env = { ...process.env, ...names, XDG_RUNTIME_DIR, [mark]: String(uid) };
-  process.execve?.(program, [program, text(maps.uid), text(maps.gid), ...argv], env);
+  const place = join(XDG_RUNTIME_DIR, "runt-userns");
+  process.execve?.(program, [program, place, text(maps.uid), text(maps.gid), ...argv], env);
   throw new TypeError("this Node cannot turn into another program");
 }
