@@ -14,8 +14,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, relative } from "node:path";
-import { logLine, type Outcome } from "../cli/run-cli.ts";
+import { isAbsolute, join, relative } from "node:path";
+import { command, logLine, type Outcome } from "../cli/run-cli.ts";
 import {
   aBundle,
   type Bundle,
@@ -151,12 +151,12 @@ export class OrdinaryUser implements Disposable {
     return this.spawn([...through, "sh", "-c", `${runt}; ${text}`, "sh", ...args]);
   }
 
-  /** Where the user finds it: the sources, or in the VM, where Node is slow to read those, what was built from them. */
+  /** Where the user finds it: as it was built, or the sources where they are newer. */
   #program(name: "runt-oci" | "runt" = "runt-oci"): string[] {
-    const program = process.env.RUNT_VM
-      ? [join(repository, "bin", name)]
-      : [process.execPath, join(repository, `src/cli/${name}.ts`)];
-    return program.map((file) => join(this.directory, "repository", relative(repository, file)));
+    const [program, first] = process.env.RUNT_VM ? [join(repository, "bin", name), []] : command(name);
+    return [program, ...first].map((word) =>
+      isAbsolute(word) ? join(this.directory, "repository", relative(repository, word)) : word,
+    );
   }
 
   /** The same, where it must succeed. @returns what it printed */
