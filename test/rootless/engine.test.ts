@@ -8,7 +8,7 @@ import { eventually } from "../support/container.ts";
 import { needs } from "../support/needs.ts";
 import { asUser, OrdinaryUser, repository, subordinate, uid } from "./support.ts";
 
-const withPasta = needs("root", "program:setpriv", "program:newuidmap", "program:pasta");
+const withPasta = needs("root", "program:setpriv", "program:newuidmap", "program:pasta", "default route");
 
 let user: OrdinaryUser;
 /** The file that names who holds the user's namespace. */

@@ -53,6 +53,7 @@ const checks: Record<string, () => boolean> = {
   // For what the host lane shows just as well: under emulation it takes ten times as long.
   "real processor": () => !/^model name\s*:.*\bTCG\b/m.test(readFileSync("/proc/cpuinfo", "latin1")),
   numa: () => existsSync("/proc/self/numa_maps"),
+  "default route": () => spawnSync("ip", ["route", "show", "default"]).stdout?.length > 0,
   dummy: () => spawnSync("ip", ["link", "add", "type", "dummy", "help"]).status !== null && canDummy(),
 };
 
