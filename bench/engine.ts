@@ -49,7 +49,9 @@ export async function engineCost(bundle: BenchBundle, rounds: number): Promise<E
     engine("unconfined", runt, command, { seccomp: "unconfined" }),
   ];
   const samples = await interleave(subjects, { rounds, block: 20, warmUp: 60 });
-  const [oci, sameConfig, whole, kept, unconfined] = subjects.map(({ name }) => summarize(samples.get(name)!));
+  const [oci, sameConfig, whole, kept, unconfined] = subjects.map(({ name }) =>
+    summarize(samples.get(name)!),
+  );
   return {
     oci: oci!,
     sameConfig: sameConfig!,

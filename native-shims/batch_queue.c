@@ -1,8 +1,8 @@
 /* Batches that run one after the other on a thread of their own, while whoever wrote them down writes the next ones.
- * Everything a batch needs is copied: the thread reads no memory of JavaScript's, which may be gone before it is.
+ * What a batch needs is copied when it is added: the thread reads no memory of JavaScript's, which may be gone before it is.
  *
- *   add(A) add(B) next -> count: A is done      add(C) next -> less: B failed, and what follows it waits
- *     resume: B goes on at another record         drop, drop: neither goes on
+ *   add(A, 2) -> none done   add(B, 2) -> one done   wait(0) -> none done, and it has stopped: B has failed
+ *     resume: B goes on at another record, and what follows it   or   drop: neither does
  */
 #include "batch.h"
 #include <errno.h>
@@ -23,19 +23,23 @@ struct job
 {
   struct bytes records, text, data;
   int from, count;
-  /* The record at which it stopped; `count` when all were run. */
+  /* The record at which it stopped. */
   long stop;
 };
+
+/* Where the one who adds writes batches down. Looked at only while he calls. */
+struct source { const char *records, *text; int64_t *registers; };
 
 struct queue
 {
   pthread_t thread;
   pthread_mutex_t lock;
   pthread_cond_t changed;
+  struct source source;
+  /* From jobs[run % MOST_JOBS], which runs or has stopped, up to jobs[end % MOST_JOBS]; the caller knows of `told`. */
   struct job jobs[MOST_JOBS];
-  /* jobs[oldest % MOST_JOBS] is the oldest that nobody has taken back; then those that are done up to `run`. */
-  unsigned oldest, run, end;
-  /* One has failed: the thread runs no other until somebody has decided. */
+  unsigned told, run, end;
+  /* One has failed: the thread does nothing until somebody has decided. */
   bool stopped, ending;
   int register_count;
   int64_t registers[MOST_REGISTERS];
@@ -76,21 +80,24 @@ run_jobs (void *arg)
       pthread_mutex_lock (&q->lock);
       if (job->stop < job->count)
         q->stopped = true;
-      q->run++;
+      else
+        q->run++;
       pthread_cond_broadcast (&q->changed);
     }
   pthread_mutex_unlock (&q->lock);
   return NULL;
 }
 
-/* A queue with its thread, for runt_queue_end to end; or -errno. */
+/* A queue with its thread, for runt_queue_end to end; or -errno. What the pointers point to stays where it is, and is read
+ * and written only during a call here. */
 EXPORT long
-runt_queue_begin (int register_count)
+runt_queue_begin (const char *records, const char *text, int64_t *registers, int register_count)
 {
   sigset_t all, before;
   struct queue *q = register_count > MOST_REGISTERS ? NULL : calloc (1, sizeof *q);
   if (!q)
     return -ENOMEM;
+  q->source = (struct source) { records, text, registers };
   q->register_count = register_count;
   pthread_mutex_init (&q->lock, NULL);
   pthread_cond_init (&q->changed, NULL);
@@ -106,70 +113,79 @@ runt_queue_begin (int register_count)
   return (long) q;
 }
 
-/* Adds a batch. Where nothing is in the queue it begins with `registers`, and otherwise with what the one before it leaves.
- * -EAGAIN: there is no room, one must be waited for. */
+/* Waits until no more than `most` batches are left, or one has failed. Returns twice the number of those that were
+ * carried out since it was asked last, and 1 more if it has stopped. The caller has the registers when nothing runs. */
 EXPORT long
-runt_queue_add (long handle, const char *records, int count, const char *text, int text_length, const char *data,
-                int data_length, const int64_t *registers)
+runt_queue_wait (long handle, int most)
 {
   struct queue *q = (struct queue *) handle;
-  /* Nobody but the caller adds or takes, so these are the caller's own. */
-  if (q->end - q->oldest == MOST_JOBS)
+  pthread_mutex_lock (&q->lock);
+  while (q->end - q->run > (unsigned) most && !q->stopped)
+    pthread_cond_wait (&q->changed, &q->lock);
+  long answer = 2 * (long) (q->run - q->told) + q->stopped;
+  q->told = q->run;
+  if (q->stopped || q->run == q->end)
+    memcpy (q->source.registers, q->registers, (size_t) q->register_count * sizeof *q->registers);
+  pthread_mutex_unlock (&q->lock);
+  return answer;
+}
+
+/* Adds what is written down, and answers as runt_queue_wait does. The first batch begins with the caller's registers, the
+ * others with what the one before leaves. -EAGAIN: there is no room; -ENOMEM: the same. */
+EXPORT long
+runt_queue_add (long handle, int count, int text_length, const char *data, int data_length, int most)
+{
+  struct queue *q = (struct queue *) handle;
+  pthread_mutex_lock (&q->lock);
+  /* The caller has been told of all there were, and has what the last one left. */
+  bool is_first = q->told == q->end;
+  bool is_full = q->end - q->run == MOST_JOBS;
+  pthread_mutex_unlock (&q->lock);
+  if (is_full)
     return -EAGAIN;
+  /* The thread looks at no job from `end` on. */
   struct job *job = &q->jobs[q->end % MOST_JOBS];
-  if (!keep (&job->records, records, (size_t) count * sizeof (struct record))
-      || !keep (&job->text, text, (size_t) text_length) || !keep (&job->data, data, (size_t) data_length))
+  if (!keep (&job->records, q->source.records, (size_t) count * sizeof (struct record))
+      || !keep (&job->text, q->source.text, (size_t) text_length) || !keep (&job->data, data, (size_t) data_length))
     return -ENOMEM;
   job->from = 0;
-  job->stop = 0;
   job->count = count;
+  if (is_first)
+    memcpy (q->registers, q->source.registers, (size_t) q->register_count * sizeof *q->registers);
   pthread_mutex_lock (&q->lock);
-  if (q->end == q->oldest)
-    memcpy (q->registers, registers, (size_t) q->register_count * sizeof *registers);
   q->end++;
   pthread_cond_broadcast (&q->changed);
   pthread_mutex_unlock (&q->lock);
-  return 0;
+  return runt_queue_wait (handle, most);
 }
 
-/* Waits for the oldest batch. Returns its count: it is done and no longer in the queue. Or the record that failed: it
- * stays, and nothing else runs, until runt_queue_resume or runt_queue_drop. `registers` are only good when nothing runs. */
+/* Which record of the batch that has stopped failed. */
 EXPORT long
-runt_queue_next (long handle, int64_t *registers)
+runt_queue_failed (long handle)
 {
-  struct queue *q = (struct queue *) handle;
-  struct job *job = &q->jobs[q->oldest % MOST_JOBS];
-  pthread_mutex_lock (&q->lock);
-  while (q->run == q->oldest)
-    pthread_cond_wait (&q->changed, &q->lock);
-  if (job->stop == job->count)
-    q->oldest++;
-  if (q->stopped || q->run == q->end)
-    memcpy (registers, q->registers, (size_t) q->register_count * sizeof *registers);
-  pthread_mutex_unlock (&q->lock);
-  return job->stop;
+  const struct queue *q = (const struct queue *) handle;
+  return q->jobs[q->run % MOST_JOBS].stop;
 }
 
-/* The oldest batch, which has failed, goes on at record `from`, and what follows it then. */
+/* The batch that has stopped goes on at record `from`, and what follows it then. */
 EXPORT long
 runt_queue_resume (long handle, int from)
 {
   struct queue *q = (struct queue *) handle;
   pthread_mutex_lock (&q->lock);
-  q->jobs[q->oldest % MOST_JOBS].from = from;
-  q->run = q->oldest;
+  q->jobs[q->run % MOST_JOBS].from = from;
   q->stopped = false;
   pthread_cond_broadcast (&q->changed);
   pthread_mutex_unlock (&q->lock);
   return 0;
 }
 
-/* Copies the data of the oldest batch, which has failed or follows one that has. */
+/* Copies the data of the batch that has stopped, or of the next one when that has been dropped. */
 EXPORT long
 runt_queue_data (long handle, char *data, int length)
 {
   const struct queue *q = (const struct queue *) handle;
-  const struct bytes *from = &q->jobs[q->oldest % MOST_JOBS].data;
+  const struct bytes *from = &q->jobs[q->run % MOST_JOBS].data;
   if (length < 0 || (size_t) length > from->size)
     return -EINVAL;
   if (length > 0)
@@ -177,16 +193,14 @@ runt_queue_data (long handle, char *data, int length)
   return 0;
 }
 
-/* Takes the same one out of the queue, not run or only a part of it. */
+/* Forgets the same one; when all are forgotten, the queue is as good as new. */
 EXPORT long
 runt_queue_drop (long handle)
 {
   struct queue *q = (struct queue *) handle;
   pthread_mutex_lock (&q->lock);
-  q->oldest++;
-  if (q->run < q->oldest)
-    q->run = q->oldest;
-  if (q->oldest == q->end)
+  q->told = ++q->run;
+  if (q->run == q->end)
     q->stopped = false;
   pthread_mutex_unlock (&q->lock);
   return 0;
@@ -194,16 +208,18 @@ runt_queue_drop (long handle)
 
 /* Waits for the batch that runs, if one does, forgets the others, and gives the registers back. */
 EXPORT long
-runt_queue_end (long handle, int64_t *registers)
+runt_queue_end (long handle)
 {
   struct queue *q = (struct queue *) handle;
   pthread_mutex_lock (&q->lock);
+  /* Otherwise the caller has them already, and may have changed them. */
+  bool has_registers = q->told != q->end;
   q->ending = true;
   pthread_cond_broadcast (&q->changed);
   pthread_mutex_unlock (&q->lock);
   pthread_join (q->thread, NULL);
-  if (q->end != q->oldest)
-    memcpy (registers, q->registers, (size_t) q->register_count * sizeof *registers);
+  if (has_registers)
+    memcpy (q->source.registers, q->registers, (size_t) q->register_count * sizeof *q->registers);
   for (int i = 0; i < MOST_JOBS; i++)
     {
       free (q->jobs[i].records.at);

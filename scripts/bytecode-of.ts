@@ -6,13 +6,11 @@ import { writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 
 const [, , boot, output, ...args] = process.argv as [string, string, string, string, ...string[]];
-const exit = process.exit;
 const require = createRequire(import.meta.url);
 
 process.argv = [process.execPath, boot, ...args];
-process.exit = ((status: number) => {
+process.once("exit", () => {
   const { script } = require(boot) as typeof import("../src/cli/boot.ts");
   writeFileSync(output, script.createCachedData());
-  exit(status);
-}) as typeof process.exit;
+});
 require(boot);

@@ -19,6 +19,7 @@ import start from "./commands/oci/start.ts";
 import state from "./commands/oci/state.ts";
 import update from "./commands/oci/update.ts";
 import version from "./commands/oci/version.ts";
+import { end } from "./end.ts";
 import { runtimeOptions } from "./globals.ts";
 import { main } from "./main.ts";
 
@@ -40,4 +41,4 @@ export const runtOci: Program = {
   ],
 };
 
-if (import.meta.main) void main(runtOci, process.argv.slice(2)).then((status) => process.exit(status));
+if (import.meta.main) void main(runtOci, process.argv.slice(2)).then(end);

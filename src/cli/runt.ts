@@ -49,6 +49,7 @@ import update from "./commands/update.ts";
 import version from "./commands/version.ts";
 import volume from "./commands/volume.ts";
 import wait from "./commands/wait.ts";
+import { end } from "./end.ts";
 import { imageOptions, runtimeOptions } from "./globals.ts";
 import { main } from "./main.ts";
 
@@ -105,4 +106,4 @@ export const runt: Program = {
   hidden: [internal],
 };
 
-if (import.meta.main) void main(runt, process.argv.slice(2)).then((status) => process.exit(status));
+if (import.meta.main) void main(runt, process.argv.slice(2)).then(end);

@@ -10,6 +10,8 @@ export interface ContainerRequest {
   readonly image: string | undefined;
   /** A directory in place of an image. */
   readonly rootfs: string | undefined;
+  /** "container": owners of its files as the container's user namespace has them. */
+  readonly rootfsOwners?: "container" | undefined;
   /** "os/arch[/variant]". */
   readonly platform: string | undefined;
   readonly pull: "always" | "missing" | "never";

@@ -50,18 +50,19 @@ export async function loadImages(
   const { platforms, signal } = options;
   const loaded: Loaded[] = [];
   const unwanted: Digest[] = [];
-  {
+  const onUnwanted = (manifests: readonly Digest[]) => void unwanted.push(...manifests);
+  try {
     await using lease = await content.lease(signal);
-    for (const found of await loadArchive(input, content, { lease, signal, platforms })) {
+    for (const found of await loadArchive(input, content, { lease, signal, platforms, onUnwanted })) {
       const images = await imagesFor(stores, found.target, platforms);
       for (const image of images) await fillLayers(image, { ...stores, ...options, lease });
       loaded.push({ names: found.names, image: images[0]! });
-      unwanted.push(...found.unwanted);
     }
     await nameAll(stores, loaded, signal);
+  } finally {
+    // Only now that our own lease does not keep them. An index that has a name already would lead to them.
+    if (unwanted.length > 0) await content.forget(unwanted);
   }
-  // Only now that our own lease does not keep them.
-  if (platforms) await content.forget(unwanted, signal);
   return loaded;
 }
 

@@ -3,6 +3,7 @@ import { RuntError } from "../errors.ts";
 import { type Pulled, type PullOptions, pullImage } from "./pull.ts";
 import { parseReference } from "./reference/reference.ts";
 import { registriesConfPlaces } from "./registries-conf/places.ts";
+import { checkPolicy, policyFile } from "./registries-conf/policy.ts";
 import { type ChooseRegistry, meaningsOf, namesToTry, rememberChoice } from "./registries-conf/short-name.ts";
 import { openRegistry } from "./registry/client.ts";
 import type { RegistryOptions } from "./registry/options.ts";
@@ -33,6 +34,7 @@ export async function pullByName(stores: Stores, text: string, options: PullByNa
     onProgress?.({ type: "trying", text, name, by: meanings.by, file: meanings.file });
     try {
       const reference = parseReference(name);
+      await checkPolicy(reference, policyFile(how?.environment ?? process.env));
       await using registry = await openRegistry(reference, how);
       const pulled = await pullImage(stores, registry, reference, options);
       // What cannot be remembered is asked again.

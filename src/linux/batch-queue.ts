@@ -6,73 +6,85 @@
 import type { Batch } from "./batch.ts";
 import { Bytes, call, check, I32, I64 } from "./ffi.ts";
 
-/** As many as there is room for; native-shims/batch_queue.c has the same number. */
-const mostBatches = 8;
+/** There is room for one more than these; native-shims/batch_queue.c says so. */
+export const mostWaiting = 7;
 
 export class BatchQueue implements Disposable {
   readonly #batch: Batch;
   readonly #handle: number;
-  #length = 0;
+  #stopped = false;
 
   /**
-   * @param batch is what will be added, again and again; it has its registers back whenever nothing runs
+   * @param batch is what will be added, again and again. It has its registers whenever nothing runs.
    * @throws {SystemError} EAGAIN where there may be no more threads
    */
   constructor(batch: Batch) {
     this.#batch = batch;
-    this.#handle = check(call("runt_queue_begin", [I32], [batch.written.registerCount]), "pthread_create");
+    const { records, text, registers, registerCount } = batch.memory;
+    const handle = call(
+      "runt_queue_begin",
+      [Bytes, Bytes, Bytes, I32],
+      [records, text, registers, registerCount],
+    );
+    this.#handle = check(handle, "pthread_create");
   }
 
-  /** How many have been added and not come out again. */
-  get length(): number {
-    return this.#length;
-  }
-
-  get isFull(): boolean {
-    return this.#length === mostBatches;
-  }
-
-  /** Adds what is written down. @param data what `data` arguments are offsets into */
-  add(data: Uint8Array): void {
-    const { records, count, text, textLength, registers } = this.#batch.written;
-    const types = [I64, Bytes, I32, Bytes, I32, Bytes, I32, Bytes] as const;
-    const values = [this.#handle, records, count, text, textLength, data, data.length, registers];
-    check(call("runt_queue_add", types, values), "runt_queue_add");
-    this.#length++;
+  /** Whether a batch has failed: it and those that follow wait for `resume` or `drop`. */
+  get stopped(): boolean {
+    return this.#stopped;
   }
 
   /**
-   * Waits for the oldest one, of `count` calls.
-   * @returns `count`: it was carried out, and is no longer here; less: the index of the call that failed, and nothing
-   * runs until `resume` or `drop`
+   * Adds what is written down, and waits until no more than `most` are left to be run, or one fails.
+   * @param data what `data` arguments are offsets into
+   * @returns how many have been carried out since this was asked last
    */
-  next(count: number): number {
-    const stop = call("runt_queue_next", [I64, Bytes], [this.#handle, this.#batch.written.registers]);
-    if (stop === count) this.#length--;
-    return stop;
+  add(data: Uint8Array, most: number): number {
+    const { count, textLength } = this.#batch;
+    return this.#answer(
+      call(
+        "runt_queue_add",
+        [I64, I32, I32, Bytes, I32, I32],
+        [this.#handle, count, textLength, data, data.length, most],
+      ),
+    );
   }
 
-  /** The oldest one, which has failed, goes on from the `from`th call on. */
+  /** The same without adding anything. */
+  wait(most: number): number {
+    return this.#answer(call("runt_queue_wait", [I64, I32], [this.#handle, most]));
+  }
+
+  #answer(answer: number): number {
+    check(answer, "runt_queue_add");
+    this.#stopped = answer % 2 === 1;
+    return Math.floor(answer / 2);
+  }
+
+  /** The index of the call that failed, of the oldest batch. */
+  get failed(): number {
+    return call("runt_queue_failed", [I64], [this.#handle]);
+  }
+
+  /** The batch that has stopped goes on from the `from`th call on. */
   resume(from: number): void {
     call("runt_queue_resume", [I64, I32], [this.#handle, from]);
   }
 
-  /** A copy of the data that the oldest one was added with. */
+  /** A copy of the data that the oldest batch was added with, while nothing runs. */
   data(length: number): Buffer {
     const data = Buffer.allocUnsafeSlow(length);
     check(call("runt_queue_data", [I64, Bytes, I32], [this.#handle, data, length]), "runt_queue_data");
     return data;
   }
 
-  /** Takes the oldest one out, which has failed or comes after one that has: it goes no further. */
+  /** Forgets the oldest batch, which has failed or comes after one that has. */
   drop(): void {
     call("runt_queue_drop", [I64], [this.#handle]);
-    this.#length--;
   }
 
-  /** Waits for the one that runs; the others are not run. */
+  /** Waits for the batch that runs; the others are not run. */
   [Symbol.dispose](): void {
-    call("runt_queue_end", [I64, Bytes], [this.#handle, this.#batch.written.registers]);
-    this.#length = 0;
+    call("runt_queue_end", [I64], [this.#handle]);
   }
 }

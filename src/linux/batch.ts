@@ -31,12 +31,10 @@ export interface BatchSize {
   readonly registers: number;
 }
 
-/** A batch as C reads it. */
-export interface WrittenBatch {
+/** Where a batch is, for as long as there is one: C reads records and strings there, and writes registers. */
+export interface BatchMemory {
   readonly records: Uint8Array;
-  readonly count: number;
   readonly text: Uint8Array;
-  readonly textLength: number;
   readonly registers: Uint8Array;
   readonly registerCount: number;
 }
@@ -178,16 +176,19 @@ export class Batch implements Disposable {
     );
   }
 
-  /** What there is to be run, for whoever runs it elsewhere (batch-queue.ts). */
-  get written(): WrittenBatch {
+  /** For who runs it elsewhere: batch-queue.ts. */
+  get memory(): BatchMemory {
     return {
       records: this.#records,
-      count: this.#count,
       text: this.#text,
-      textLength: this.#cursor,
       registers: new Uint8Array(this.#registers.buffer),
       registerCount: this.#registers.length,
     };
+  }
+
+  /** How much of its text is written. */
+  get textLength(): number {
+    return this.#cursor;
   }
 
   /** After a call has failed: −errno; not negative for a write that was short: the bytes that were written. */

@@ -45,6 +45,11 @@ export function keepLoaded(): void {
   binding();
 }
 
+/** Whether somebody has called C already: to load it for one call takes a while. */
+export function isLoaded(): boolean {
+  return addon !== undefined;
+}
+
 /** ffi-rs wants the length of an array beside its type, call by call. */
 const arrayTag = 997;
 

@@ -8,6 +8,7 @@ const table = {
   clock_gettime: { x64: 228, arm64: 113 },
   close: { x64: 3, arm64: 57 },
   close_range: { x64: 436, arm64: 436 },
+  exit_group: { x64: 231, arm64: 94 },
   fchmod: { x64: 91, arm64: 52 },
   fchmodat: { x64: 268, arm64: 53 },
   fchown: { x64: 93, arm64: 55 },

@@ -87,7 +87,7 @@ describe.skipIf(gone !== undefined)(`runt: names and URLs${gone ? ` (needs ${gon
       "1: Pulling from team/app",
     ]);
     expect(pulled.slice(-3)).toEqual([`Status: Downloaded newer image for ${full}`, full, ""]);
-    expect(out("image", "inspect", "-f", "{{.RepoTags}}", "thing:1")).toBe(`[${full}]\n`);
+    expect(out("image", "inspect", "-f", "{{index .RepoTags 0}}", "thing:1")).toBe(`${full}\n`);
     expect(out("push", "thing:1")).toContain(`The push refers to repository [${registry.domain}/team/app]\n`);
     expect(out("pull", "-aq", "thing")).toBe(`${full}\n`);
     // docker's own name for it comes first.

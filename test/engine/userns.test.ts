@@ -1,5 +1,5 @@
 /** `--userns`: containers whose ids are other ones on the host, seen from both sides and from the kernel's files. */
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import {
   chmodSync,
   chownSync,
@@ -26,7 +26,7 @@ import type { IdMaps, MountRequest, UserNamespaceRequest } from "../../src/engin
 import type { RequestChanges } from "../../src/engine/request-defaults.ts";
 import { testPrefix } from "../support/bundle.ts";
 import { needs } from "../support/needs.ts";
-import { forgetEngines, prepareEngines, TestEngine } from "./an-engine.ts";
+import { archivePath, forgetEngines, prepareEngines, TestEngine } from "./an-engine.ts";
 
 /** Layers can be idmapped since then. */
 const idmapped = needs("root", "cgroup2", "kernel 5.19");
@@ -193,6 +193,13 @@ describe("run --userns — podman-run(1)", () => {
       /privileged mode/,
     );
     expect(await refusal({ maps: map(300_000) }, { runtime: "runc" })).toMatch(/--runtime runc$/);
+    const id = await engine.running();
+    const pid = { container: id };
+    const both = engine.request({ namespaces: { user: { maps: map(300_000) }, pid } });
+    await expect(engine.engine.create(both)).rejects.toThrow(
+      /^processes of a container are for its own users/,
+    );
+    await engine.engine.remove(id, { force: true });
     expect(engine.remains()).toEqual([]);
   });
 
@@ -211,7 +218,7 @@ describe("run --userns — podman-run(1)", () => {
       const first = await engine.running(engine.request(within("auto", { command: ["sleep", "60"] })));
       const script =
         "cat /proc/self/uid_map; stat -c %u:%g /data/file; touch /x; chown 3:4 /x; mount -t tmpfs none /tmp && id -u";
-      const changes = { security: { capAdd: ["SYS_ADMIN"], seccomp: "unconfined" } };
+      const changes = { security: { capAdd: ["SYS_ADMIN"], seccomp: "unconfined", apparmor: "unconfined" } };
       const second = engine.script(script, within({ container: first }, changes));
       const { stdout, stderr, code, id } = await engine.output(second);
       expect(stderr).toBe("");
@@ -375,6 +382,23 @@ describe("the other verbs with a user namespace", () => {
       engine.script("stat -c %u:%g /dev/console; echo hi > /dev/tty", within("auto", { tty: true })),
     );
     expect(terminal.stdout).toMatch(/^0:5\r\nhi\r\n$/);
+  });
+
+  idmapped("--rootfs with idmap, and devices under another name", async () => {
+    await using engine = await open();
+    const rootfs = join(aside, "rootfs");
+    mkdirSync(rootfs);
+    execFileSync("tar", ["-xf", archivePath(), "-C", rootfs]);
+    const devices = [{ host: "/dev/zero", container: "/dev/nothing", permissions: "r" }];
+    const { stdout, code } = await engine.output(
+      engine.script("stat -c %u:%g /data/file; touch /made; head -c 3 /dev/nothing | wc -c", {
+        ...within("auto", { devices }),
+        ...{ image: undefined, rootfs, rootfsOwners: "container" },
+      }),
+    );
+    expect(stdout.split("\n")).toEqual(["12:34", "3", ""]);
+    expect(code).toBe(0);
+    expect(lstatSync(join(rootfs, "made")).uid).toBe(0);
   });
 
   idmapped("a bridge network and a published port", async () => {

@@ -34,7 +34,11 @@ const sourceOptions = {
     group: "Image",
     summary: "for another machine than this one",
   },
-  rootfs: { type: "boolean", group: "Image", summary: "the image is the path of a directory" },
+  rootfs: {
+    type: "boolean",
+    group: "Image",
+    summary: "the image is the path of a directory; <path>:idmap with --userns",
+  },
   runtime: {
     type: "string",
     value: "program",
@@ -80,7 +84,7 @@ export function containerRequest(
   const namespaces = namespacesOf(options, surroundings);
   return requestOf({
     image: options.rootfs ? undefined : source,
-    rootfs: options.rootfs ? absolutePath(source, surroundings.cwd) : undefined,
+    ...(options.rootfs ? rootfsOf(source, surroundings.cwd) : { rootfs: undefined }),
     platform: options.platform,
     pull: options.pull,
     name: nameOf(options.name),
@@ -106,4 +110,10 @@ function nameOf(text: string | undefined): string | undefined {
   if (name === undefined || name === "") return undefined;
   if (/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name)) return name;
   throw flagError("--name", text!, "only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed, two characters at least");
+}
+
+/** "/path" or "/path:idmap". */
+function rootfsOf(text: string, cwd: string): Pick<ContainerRequest, "rootfs" | "rootfsOwners"> {
+  const path = text.replace(/:idmap$/, "");
+  return { rootfs: absolutePath(path, cwd), ...(path !== text && { rootfsOwners: "container" }) };
 }

@@ -60,10 +60,11 @@ export function checkRequest(request: ContainerRequest): string[] {
 }
 
 function refuseWithUserNamespace(
-  { namespaces: { pid, user }, mounts, runtime }: ContainerRequest,
+  { namespaces: { pid, user }, mounts, runtime, rootfsOwners }: ContainerRequest,
   refuse: (what: string) => never,
 ): void {
   if (user === "host") {
+    if (rootfsOwners) refuse("--rootfs with idmap needs a user namespace: --userns");
     const mapped = mounts.find((mount) => mount.type === "bind" && mount.idMaps === "container");
     if (mapped) refuse(`mount at ${mapped.destination}: idmap needs a user namespace: --userns`);
     return;

@@ -186,13 +186,13 @@ function sharedMemoryOf({ layout }: EngineContext, { id, request }: ContainerRec
 }
 
 async function appArmorOf(security: ContainerRequest["security"]): Promise<string | undefined> {
-  const { apparmor } = hostFacts().lsm;
-  // What is asked for by name is the runtime's to refuse.
-  if (!apparmor) return security.apparmor === "unconfined" ? undefined : security.apparmor;
+  const { lsm, privileged } = hostFacts();
+  // Only root of the machine may load ours. What is asked for by name is the runtime's to refuse.
+  if (!lsm.apparmor || !privileged) return security.apparmor === "unconfined" ? undefined : security.apparmor;
   const { appArmorHost, defaultProfile, loadDefaultProfile, profileName } = await import(
     "../spec/apparmor.ts"
   );
-  const host = appArmorHost(apparmor);
+  const host = appArmorHost(true);
   const name = profileName(security, host);
   if (name === defaultProfile && host.parser !== undefined) loadDefaultProfile(host);
   return name;

@@ -70,10 +70,10 @@ export type ContainerInspect = Awaited<ReturnType<typeof inspectContainer>>;
 
 /** What it runs with, or would: docker has "" where the machine has no AppArmor. */
 async function appArmorOf({ security }: ContainerRequest): Promise<string> {
-  const { apparmor: enabled } = hostFacts().lsm;
-  if (!enabled) return security.apparmor ?? "";
+  const { lsm, privileged } = hostFacts();
+  if (!lsm.apparmor || !privileged) return security.apparmor ?? "";
   const { appArmorHost, profileName } = await import("../spec/apparmor.ts");
-  return profileName(security, appArmorHost(enabled)) ?? "unconfined";
+  return profileName(security, appArmorHost(true)) ?? "unconfined";
 }
 
 function stateOf(context: EngineContext, record: ContainerRecord) {

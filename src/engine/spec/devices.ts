@@ -13,6 +13,8 @@ export interface DeviceFacts {
 
 export interface DeviceNode {
   readonly path: string;
+  /** Where the host has it, if elsewhere. */
+  readonly source?: string;
   readonly type: "c" | "b";
   readonly major: number;
   readonly minor: number;
@@ -41,7 +43,7 @@ function nodesAt(host: string, container: string, access: string): DeviceFacts {
   if (!stat)
     throw new RuntError("NotFound", `device ${host}: no such file or directory`, { ...site, code: "ENOENT" });
   if (!stat.isDirectory()) {
-    const node = nodeOf(stat, container);
+    const node = nodeOf(stat, container, host);
     if (!node) throw new RuntError("InvalidArgument", `${host} is not a device`, site);
     return { nodes: [node], rules: [ruleFor(node, access)] };
   }
@@ -55,7 +57,7 @@ function nodesBelow(host: string, container: string): DeviceNode[] {
     const [from, to] = [join(host, entry.name), join(container, entry.name)];
     if (entry.isDirectory()) return nodesBelow(from, to);
     // Links in /dev lead to other devices of the same kind, or out of it.
-    const node = entry.isSymbolicLink() ? undefined : nodeOf(statSync(from), to);
+    const node = entry.isSymbolicLink() ? undefined : nodeOf(statSync(from), to, from);
     return node ? [node] : [];
   });
 }
@@ -69,11 +71,12 @@ export function allDevices(): DeviceNode[] {
   return nodesBelow("/dev", "/dev").filter(({ path }) => !notForPrivileged.test(path));
 }
 
-function nodeOf(stat: Stats, path: string): DeviceNode | undefined {
+function nodeOf(stat: Stats, path: string, source: string): DeviceNode | undefined {
   const type = stat.isCharacterDevice() ? "c" : stat.isBlockDevice() ? "b" : undefined;
   if (!type) return undefined;
   const { rdev, mode, uid, gid } = stat;
-  return { path, type, ...deviceNumbers(rdev), fileMode: mode & 0o7777, uid, gid };
+  const elsewhere = source === path ? {} : { source };
+  return { path, ...elsewhere, type, ...deviceNumbers(rdev), fileMode: mode & 0o7777, uid, gid };
 }
 
 /** @see makedev(3) */

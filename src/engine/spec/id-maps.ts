@@ -5,6 +5,7 @@
 import type { LinuxIDMapping } from "../../spec/runtime/id-mapping.ts";
 import type { ContainerRecord } from "../record.ts";
 import type { IdMaps } from "../request.ts";
+import type { DeviceNode } from "./devices.ts";
 import type { SpecMount } from "./mounts.ts";
 
 type Config = Record<string, unknown>;
@@ -16,7 +17,10 @@ interface MappedMount extends SpecMount {
 
 /** @param config as for a container without one @param maps of the container */
 export function withIdMaps(config: Config, { request, definition }: ContainerRecord, maps: IdMaps): Config {
-  const { linux, mounts } = config as { linux: object; mounts: readonly SpecMount[] };
+  const { linux, mounts } = config as {
+    linux: { devices: readonly DeviceNode[] };
+    mounts: readonly SpecMount[];
+  };
   const mapped = { uidMappings: maps.uid, gidMappings: maps.gid };
   const own = isSame(maps) || definition.owners === "stored" ? {} : mapped;
   const asked = new Map(definition.mounts.map((mount) => [mount.destination, mount]));
@@ -24,8 +28,9 @@ export function withIdMaps(config: Config, { request, definition }: ContainerRec
     const { destination, type } = mount;
     const by = asked.get(destination);
     // Nothing is mounted in another's namespaces of processes and messages but by who owns them.
-    if (!by && destination === "/proc" && request.namespaces.pid === "host")
-      return [hostsOwn(mount, "/proc")];
+    if (!by && destination === "/proc" && request.namespaces.pid === "host") {
+      return [bound(destination, "/proc", ["rbind", ...mount.options])];
+    }
     if (!by && destination === "/dev/mqueue" && sharesMessages(request.namespaces.ipc)) return [];
     if (by?.type === "bind") {
       if (by.idMaps === undefined) return [mount];
@@ -36,7 +41,24 @@ export function withIdMaps(config: Config, { request, definition }: ContainerRec
     const isFile = type === "bind" && destination.startsWith("/etc/");
     return [destination === "/" || (!by && isFile) ? { ...mount, ...own } : mount];
   };
-  return { ...config, mounts: mounts.flatMap(shown), linux: { ...linux, ...mapped } };
+  const nodes = linux.devices.filter(({ source }) => source === undefined);
+  const root = request.rootfsOwners
+    ? [{ ...bound("/", request.rootfs!, ["rbind", "rprivate"]), ...own }]
+    : [];
+  return {
+    ...config,
+    mounts: [...root, ...mounts.flatMap(shown), ...linux.devices.flatMap(boundDevice)],
+    linux: { ...linux, devices: nodes, ...mapped },
+  };
+}
+
+/** Nobody makes devices in a user namespace: the host's are bound, by the runtime those that have the same path there. */
+function boundDevice({ path, source }: DeviceNode): SpecMount[] {
+  return source === undefined ? [] : [bound(path, source, ["bind", "nosuid", "noexec"])];
+}
+
+function bound(destination: string, source: string, options: string[]): SpecMount {
+  return { destination, type: "bind", source, options };
 }
 
 /** The same numbers outside as inside. */
@@ -50,8 +72,4 @@ function mappingsOf({ uid, gid }: IdMaps) {
 
 function sharesMessages(ipc: ContainerRecord["request"]["namespaces"]["ipc"]): boolean {
   return ipc === "host" || typeof ipc === "object";
-}
-
-function hostsOwn({ destination, options }: SpecMount, source: string): SpecMount {
-  return { destination, type: "bind", source, options: ["rbind", ...options] };
 }

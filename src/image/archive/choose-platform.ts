@@ -58,7 +58,7 @@ export async function choose(
     }
   }
   const unwanted: Digest[] = [];
-  for await (const { digest, edge } of reach(content.directory, wanted.size > 0 ? [entry] : [])) {
+  for await (const { digest, edge } of reach(content.directory, [entry])) {
     if (edge.optional && !wanted.has(digest) && !named.has(digest)) unwanted.push(digest);
   }
   return { wanted, unwanted };

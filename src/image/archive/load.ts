@@ -21,6 +21,8 @@ import { TarSource } from "./tar-source.ts";
 export interface LoadArchiveOptions extends IngestOptions {
   /** Only the images for these machines; all unless given. */
   readonly platforms?: readonly Platform[] | undefined;
+  /** Is told of images that came along, because a tar is stored as it comes, and are for other machines. */
+  readonly onUnwanted?: ((manifests: readonly Digest[]) => void) | undefined;
 }
 
 /** An image that the store has now. */
@@ -29,8 +31,6 @@ export interface LoadedImage {
   readonly names: readonly string[];
   /** Its manifest, or the index that leads to it. */
   readonly target: Descriptor;
-  /** Images of the index that came along, because a tar is stored as it comes, and are not wanted. */
-  readonly unwanted: readonly Digest[];
 }
 
 /**
@@ -52,9 +52,9 @@ export async function loadArchive(
   const entries = await layoutEntries(source);
   const items = await dockerItems(source);
   if (entries === undefined && items === undefined) throw await noArchive(source);
-  const images = new Map<Digest, { names: Set<string>; target: Descriptor; unwanted: readonly Digest[] }>();
-  const add = (target: Descriptor, names: readonly string[], unwanted: readonly Digest[] = []): void => {
-    const image = images.get(target.digest) ?? { names: new Set(), target, unwanted };
+  const images = new Map<Digest, { names: Set<string>; target: Descriptor }>();
+  const add = (target: Descriptor, names: readonly string[]): void => {
+    const image = images.get(target.digest) ?? { names: new Set(), target };
     for (const name of names) image.names.add(name);
     images.set(target.digest, image);
   };
@@ -63,9 +63,10 @@ export async function loadArchive(
     const { annotations, ...target } = entry;
     const choice =
       platforms && named && (await choose(source, entry, content, { ...options, platforms, named }));
+    if (choice) options.onUnwanted?.(choice.unwanted);
     if (choice?.wanted.size === 0) continue;
     await storeGraph(source, entry, content, options, choice && (({ digest }) => choice.wanted.has(digest)));
-    add(target, namesOf([annotations?.[CONTAINERD_NAME] ?? annotations?.[REF_NAME]]), choice?.unwanted);
+    add(target, namesOf([annotations?.[CONTAINERD_NAME] ?? annotations?.[REF_NAME]]));
     for await (const { edge, digest } of reach(content.directory, [target])) {
       if (isConfig(edge.to.mediaType ?? "")) configs.set(digest, target);
     }
@@ -78,7 +79,7 @@ export async function loadArchive(
     add(target ?? (await storeDockerImage(source, item, content, options)), names);
   }
   if (platforms && images.size === 0) throw noneFor(source, platforms);
-  return [...images.values()].map((image) => ({ ...image, names: [...image.names] }));
+  return [...images.values()].map(({ names, target }) => ({ names: [...names], target }));
 }
 
 async function openSource(

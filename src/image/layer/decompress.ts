@@ -14,12 +14,12 @@ export interface Decompressed {
   readonly bytes: AsyncIterable<Uint8Array>;
 }
 
-/** Output of one task of libuv: large enough that going there and back does not count, small enough for a CPU's cache. */
-const chunkSize = 256 * 1024;
-/** Input that is taken at once; one chunk of a registry's may be much larger. */
-const inputSize = 64 * 1024;
+/** Output of one task of libuv: large enough that going there and back does not count. */
+const chunkSize = 512 * 1024;
+/** Input of one, so that most of them fill a chunk; what a registry sends at once may be much larger. */
+const inputSize = 256 * 1024;
 /** How much of it waits: with nothing there zlib would stand still for as long as this thread does something else. */
-const mostInputs = 3;
+const mostInputs = 2;
 
 const magics: readonly {
   readonly compression: Compression | "xz" | "bzip2";

@@ -41,9 +41,8 @@ export interface EntryCallsOptions {
 }
 
 /** Written down, and handed over to the thread that makes the calls. */
-interface Handed {
+export interface Handed {
   readonly actions: readonly Action[];
-  readonly count: number;
   readonly steps: readonly Step[];
   readonly attributeOf: ReadonlyMap<number, string>;
   readonly chunkBytes: number;
@@ -142,15 +141,15 @@ export class EntryCalls implements Disposable {
   }
 
   /**
-   * Hands over what is written down to a thread that makes the calls while the next ones are written down. `chunk` is
-   * copied. Until all is back, nothing but this may be done by calls.
+   * Hands over what is written down to a thread that makes the calls while the next ones are written down, and waits while
+   * it is behind with more than `most` times. `chunk` is copied. Nothing else may be done by calls until all is back.
+   * @returns the actions that have been carried out, of those handed over
    */
-  handOver(chunk: Uint8Array): void {
+  handOver(chunk: Uint8Array, most: number): readonly Handed[] {
     this.#queue ??= new BatchQueue(this.#batch);
-    this.#queue.add(chunk);
+    const done = this.#queue.add(chunk, most);
     this.#handed.push({
       actions: this.#actions,
-      count: this.#batch.count,
       steps: this.#steps,
       attributeOf: this.#attributeOf,
       chunkBytes: chunk.length,
@@ -158,30 +157,31 @@ export class EntryCalls implements Disposable {
     this.#steps = [];
     this.#attributeOf = new Map();
     this.forget();
+    return this.#handed.splice(0, done);
   }
 
-  /** How many times something was handed over that is not back. */
-  get handedOver(): number {
-    return this.#handed.length;
+  /** The same without handing over anything. */
+  wait(most: number): readonly Handed[] {
+    return this.#handed.splice(0, this.#queue!.wait(most));
   }
 
-  /**
-   * Waits for what was handed over first.
-   * @returns the index of the call that failed, where one did: nothing else is done until `resume` or `takeBack`
-   */
-  next(): { readonly actions: readonly Action[]; readonly failed: number | undefined } {
-    const { actions, count } = this.#handed[0]!;
-    const stop = this.#queue!.next(count);
-    if (stop === count) this.#handed.shift();
-    return { actions, failed: stop === count ? undefined : stop };
+  /** Whether anything is handed over that is not known to be carried out. */
+  get isHandedOver(): boolean {
+    return this.#handed.length > 0;
   }
 
-  /** What was handed over first goes on from the `from`th call on. */
+  /** What has failed: nothing else is done until `resume` or `takeBack`. */
+  get failed(): { readonly actions: readonly Action[]; readonly call: number } | undefined {
+    if (!this.#queue?.stopped) return undefined;
+    return { actions: this.#handed[0]!.actions, call: this.#queue.failed };
+  }
+
+  /** What has failed goes on from the `from`th call on. */
   resume(from: number): void {
     this.#queue!.resume(from);
   }
 
-  /** A copy of the chunk that the data of what was handed over first are in. */
+  /** A copy of the chunk that the data of what has failed are in. */
   handedChunk(): Buffer {
     return this.#queue!.data(this.#handed[0]!.chunkBytes);
   }

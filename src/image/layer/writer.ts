@@ -16,7 +16,7 @@ import { setXattr } from "../../linux/xattr.ts";
 import { type Action, newAction } from "./action.ts";
 import type { DeferredLink } from "./deferred-links.ts";
 import type { EntrySink, TarEntry } from "./entry.ts";
-import { EntryCalls, type TakenBack } from "./entry-calls.ts";
+import { EntryCalls, type Handed, type TakenBack } from "./entry-calls.ts";
 import { cleanPath, meaningOf, type NameMeaning } from "./entry-name.ts";
 import type { LayerLimits } from "./limits.ts";
 import { entryText, malformed } from "./malformed.ts";
@@ -81,7 +81,7 @@ export class LayerWriter implements EntrySink, Disposable {
   #removed(): void {
     this.#calls.canonical.clear();
     // Calls that are written down may need an open directory that is gone: whoever has some writes them down anew.
-    if (this.#calls.actions.length === 0 && this.#calls.handedOver === 0) this.#calls.dropDirectories();
+    if (this.#calls.actions.length === 0 && !this.#calls.isHandedOver) this.#calls.dropDirectories();
   }
 
   /** What `data` offsets are offsets into, until the next `flush` or `advance`. */
@@ -185,10 +185,9 @@ export class LayerWriter implements EntrySink, Disposable {
   /** Makes all calls that are written down. @throws {RuntError} */
   flush(): void {
     const calls = this.#calls;
-    if (calls.handedOver > 0) {
-      if (calls.actions.length > 0) calls.handOver(this.#chunk);
-      while (calls.handedOver > 0) this.#takeNext();
-    } else if (calls.actions.length > 0) this.#run();
+    if (!calls.isHandedOver) this.#run();
+    else if (calls.actions.length > 0) this.#handOver(0);
+    else this.#completed(calls.wait(0));
   }
 
   /**
@@ -197,9 +196,7 @@ export class LayerWriter implements EntrySink, Disposable {
    * @throws {RuntError} what went wrong with these, or with those before
    */
   advance(): void {
-    const calls = this.#calls;
-    if (calls.actions.length > 0) calls.handOver(this.#chunk);
-    while (calls.handedOver > mostHandedOver) this.#takeNext();
+    if (this.#calls.actions.length > 0) this.#handOver(mostHandedOver);
   }
 
   /** After the last entry: the times of directories. @throws {RuntError} */
@@ -274,18 +271,28 @@ export class LayerWriter implements EntrySink, Disposable {
     this.#add(newAction("times", entry, action.path));
   }
 
-  /** Waits for what was handed over first, and sees to what has failed. */
-  #takeNext(): void {
+  #handOver(most: number): void {
+    this.#completed(this.#calls.handOver(this.#chunk, most), most);
+  }
+
+  /** Of what was handed over; and sees to what has failed. */
+  #completed(handed: readonly Handed[], most = 0): void {
     const calls = this.#calls;
+    /** How many of the actions of the first one are completed. */
     let completed = 0;
-    for (;;) {
-      const { actions, failed } = calls.next();
-      const k = failed === undefined ? actions.length : actionOf(actions, failed);
+    for (let done = handed; ; done = calls.wait(most)) {
+      for (const { actions } of done) {
+        while (completed < actions.length) this.#written.completed(actions[completed++]!);
+        completed = 0;
+      }
+      const { failed } = calls;
+      if (!failed) return;
+      const { actions, call } = failed;
+      const k = actionOf(actions, call);
       while (completed < k) this.#written.completed(actions[completed++]!);
-      if (failed === undefined) return;
-      const verdict = this.#recover(actions[k]!, failed, () => calls.handedChunk());
+      const verdict = this.#recover(actions[k]!, call, () => calls.handedChunk());
       if (verdict === "next") {
-        calls.resume(failed + 1);
+        calls.resume(call + 1);
         continue;
       }
       const [first, ...others] = calls.takeBack();
@@ -311,6 +318,7 @@ export class LayerWriter implements EntrySink, Disposable {
     return this.#guard(action.entry, () => this.#recovery.recover(action, failed, chunk));
   }
 
+  /** What is written down, on this thread. */
   #run(): void {
     const calls = this.#calls;
     let from = 0;

@@ -1,5 +1,8 @@
 /** A container from create to rm: states, names, IDs, exit codes. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect } from "vitest";
+import { openView } from "../../../src/engine/container/view.ts";
 import { eventually } from "../../support/container.ts";
 import { asRoot } from "../../support/needs.ts";
 import { forgetEngines, prepareEngines, TestEngine } from "../an-engine.ts";
@@ -72,6 +75,31 @@ describe("states — docker's words", () => {
     const id = await t.running(t.script("exit 0", { autoRemove: true }));
     expect(await t.engine.wait(id, { condition: "removed" })).toBe(0);
     expect(await t.status(id)).toBe("gone");
+    expect(t.remains()).toEqual([]);
+  });
+});
+
+describe("what a container writes — Documentation/filesystems/overlayfs.rst, volatile mount", () => {
+  asRoot("is waited for to be on disk, unless the container is removed with its end", async () => {
+    await using t = await TestEngine.open();
+    const root = t.script("grep ' / / ' /proc/self/mountinfo");
+    expect((await t.output(root)).stdout).not.toContain("volatile");
+    expect((await t.output({ ...root, autoRemove: true })).stdout).toContain("volatile");
+    expect(t.remains()).toEqual([]);
+  });
+
+  asRoot("a start that failed can be tried again, and its files be looked at", async () => {
+    await using t = await TestEngine.open();
+    const { id } = await t.engine.create(t.request({ command: ["/missing"], autoRemove: true }));
+    for (let attempt = 0; attempt < 2; attempt++)
+      await expect(t.engine.start(id)).rejects.toThrow(/\/missing.*no such file/);
+    expect(existsSync(join(t.root, "containers", id, "work/work/incompat/volatile"))).toBe(true);
+    {
+      await using view = await openView(t.engine.context, id, "cp");
+      expect(existsSync(`/proc/self/fd/${view.root.n}/etc/passwd`)).toBe(true);
+    }
+    await expect(t.engine.start(id)).rejects.toThrow(/\/missing.*no such file/);
+    await t.engine.remove(id);
     expect(t.remains()).toEqual([]);
   });
 });

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -9,7 +9,7 @@ import type { ImageProgress } from "../../../src/image/progress.ts";
 import { archive } from "../../support/archive.ts";
 import { missing } from "../../support/needs.ts";
 import { hasRegistry } from "../../support/registry.ts";
-import { storeIndex } from "../content/images.ts";
+import { storeImage, storeIndex } from "../content/images.ts";
 import { temporaryDirectory } from "../snapshot/layers.ts";
 import {
   anImageStore,
@@ -129,6 +129,37 @@ describe.skipIf(gone !== undefined)(
       expect((await images.find(image.id, { operation: "test" })).image.names).toHaveLength(2);
       expect((await images.remove(name, { force: false })).deleted).toEqual([]);
       expect((await images.remove("localhost/index:1", { force: false })).deleted).toEqual([image.id]);
+    });
+
+    test("one more machine of the same index: who remembers what the name led to hears of it", async () => {
+      await using store = await anImageStore();
+      const { images } = store;
+      const many = `${remote.registry.domain}/team/many:1`;
+      {
+        await using local = await anImageStore();
+        const { content, names } = local.images.stores;
+        await using lease = await content.lease();
+        const manifests = [];
+        for (const architecture of ["amd64", "arm64"]) {
+          const platform = { os: "linux", architecture };
+          const { manifest } = await storeImage(content, lease, { layers: [architecture], platform });
+          manifests.push({ ...manifest, platform });
+        }
+        await names.set(many, await storeIndex(content, lease, manifests));
+        await local.images.push(many, { registry: remote.options });
+      }
+      const file = join(images.stores.content.directory.path, "index.json");
+      const pull = async (architecture: string) => {
+        const platform = { os: "linux", architecture };
+        await images.pull(many, { registry: remote.options, platform });
+        return statSync(file, { bigint: true }).ino;
+      };
+      const first = await pull("arm64");
+      const both = await pull("amd64");
+      expect(both).not.toBe(first);
+      // Nothing new.
+      expect(await pull("arm64")).toBe(both);
+      expect(await pull("amd64")).toBe(both);
     });
 
     test("another platform than there is: refused, and nothing is left", async () => {

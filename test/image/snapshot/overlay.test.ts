@@ -70,6 +70,15 @@ describe("the overlay of a stack — Documentation/filesystems/overlayfs.rst", (
     expect(options.join()).not.toContain("redirect_dir");
   });
 
+  test("what need not last is not waited for, where something is written at all", () => {
+    const stack = { lowers: lowers(2), writable: { upper: "/u", work: "/w" }, userXattr: false };
+    const volatile = (mount: { options: readonly string[] }) => mount.options.includes("volatile");
+    expect(volatile(overlayMount({ ...stack, volatile: true }, "/", "6.18.0"))).toBe(true);
+    expect(volatile(overlayMount(stack, "/", "6.18.0"))).toBe(false);
+    const { writable: _, ...readOnly } = stack;
+    expect(volatile(overlayMount({ ...readOnly, volatile: true }, "/", "6.18.0"))).toBe(false);
+  });
+
   test("a single layer to be read only needs no overlay", () => {
     const mount = overlayMount({ lowers: [{ path: "/a" }], userXattr: false }, "/", "6.18.0");
     expect(mount).toMatchObject({ type: "bind", source: "/a" });

@@ -147,21 +147,25 @@ describe("garbage collection of layers", () => {
     expect(readdirSync(store.layout.links)).toHaveLength(2);
   });
 
-  test("a layer stays as long as a directory that uses it", async () => {
-    await using directory = temporaryDirectory();
-    const store = aStore(directory);
-    const chain = await commitLayers(store, [{ a: "" }, { b: "" }]);
-    const bundle = join(directory.path, "bundle");
-    store.createWritable(chain[1], { directory: bundle });
-    store.createWritable(chain[0], { name: "container-1" });
-    expect(store.collect([]).layers).toEqual([]);
-    rmSync(bundle, { recursive: true });
-    expect(store.collect([]).layers).toEqual([chain[1]]);
-    await store.removeWritable({ name: "container-1" });
-    expect(store.collect([]).layers).toEqual([chain[0]]);
-    await store.emptyAside();
-    expect([...readdirSync(store.layout.uses), ...readdirSync(store.layout.writable)]).toEqual([]);
-  });
+  const paths = { short: ["bundle"], odd: ["a%2f.b", ".new"], long: Array(3).fill("x".repeat(120)) };
+  test.for(Object.entries(paths))(
+    "a layer stays as long as a directory that uses it: a %s path",
+    async ([, parts]) => {
+      await using directory = temporaryDirectory();
+      const store = aStore(directory);
+      const chain = await commitLayers(store, [{ a: "" }, { b: "" }]);
+      const bundle = join(directory.path, ...parts);
+      store.createWritable(chain[1], { directory: bundle });
+      store.createWritable(chain[0], { name: "container-1" });
+      expect(store.collect([]).layers).toEqual([]);
+      rmSync(bundle, { recursive: true });
+      expect(store.collect([]).layers).toEqual([chain[1]]);
+      await store.removeWritable({ name: "container-1" });
+      expect(store.collect([]).layers).toEqual([chain[0]]);
+      await store.emptyAside();
+      expect([...readdirSync(store.layout.uses), ...readdirSync(store.layout.writable)]).toEqual([]);
+    },
+  );
 
   test("a layer that is being filled is left alone, one whose process died is not", async () => {
     await using directory = temporaryDirectory();
