@@ -173,7 +173,8 @@ struct birth
   struct shim *s;
   struct clone_args *clone;
   int error;
-  int socket;
+  int socket; /* init's */
+  int ours;   /* the other end, which it is not to keep open itself */
 };
 
 /* In a process that shares our memory and our fds: joins init's user namespace and makes init a child of ours. */
@@ -190,6 +191,7 @@ give_birth (void *argument)
   if (pid == 0)
     {
       close (NETWORK_FD);
+      close (birth->ours);
       birth->s->peer = birth->socket;
       be_init (birth->s);
     }
@@ -200,10 +202,10 @@ give_birth (void *argument)
 /* Whoever joins a user namespace loses every right outside of it, for good. The monitor needs them when init has ended, so
  * that a child joins instead. Returns init's pid. */
 static pid_t
-clone_in_user (struct shim *s, struct clone_args *args, int socket)
+clone_in_user (struct shim *s, struct clone_args *args, const int *pair)
 {
   enum { STACK = 1 << 20 };
-  struct birth birth = { .s = s, .clone = args, .error = EAGAIN, .socket = socket };
+  struct birth birth = { .s = s, .clone = args, .error = EAGAIN, .ours = pair[0], .socket = pair[1] };
   char *stack = mmap (NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
   if (stack == MAP_FAILED)
     return fail (s, "mmap", "a stack");
@@ -278,7 +280,7 @@ main (void)
   s.failure.op = s.plan.first[PHASE_PARENT];
   if (s.join_user >= 0)
     {
-      if ((s.pid = clone_in_user (&s, &args, pair[1])) < 0)
+      if ((s.pid = clone_in_user (&s, &args, pair)) < 0)
         goto failed;
     }
   else if ((s.pid = (pid_t) syscall (SYS_clone3, &args, sizeof args)) < 0)

@@ -178,7 +178,9 @@ watch (struct shim *s)
       for (int i = 0; i < MAX_CLIENTS; i++)
         {
           struct client *c = &m.client[i];
-          if (c->fd >= 0 && fds[CLIENTS + i].fd == c->fd && fds[CLIENTS + i].revents & (POLLOUT | POLLERR))
+          /* Who is not read before he has his answer, and does not take it any more, is to be found out too. */
+          short writable = (short) (POLLOUT | POLLERR | (c->owed & OWED_ANSWER ? POLLHUP : 0));
+          if (c->fd >= 0 && fds[CLIENTS + i].fd == c->fd && fds[CLIENTS + i].revents & writable)
             client_write (&m, c);
           if (c->fd >= 0 && fds[CLIENTS + i].fd == c->fd && fds[CLIENTS + i].revents & (POLLIN | POLLHUP | POLLERR))
             {

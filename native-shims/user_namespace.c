@@ -138,7 +138,8 @@ main (int argc, char **argv)
   int place = open (argv[1], O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (place < 0 || flock (place, LOCK_EX) < 0)
     return fail (argv[1]);
-  int joined = join_namespace (place);
+  int held = 0;
+  int joined = join_namespace (place, &held);
   if (joined < 0)
     return fail ("cannot enter the user namespace of this user's containers");
   if (!joined && make_namespace (argv[2], argv[3]))
@@ -146,7 +147,7 @@ main (int argc, char **argv)
   /* The ids of this thread are those of the process: there is no other. */
   if (syscall (SYS_setresgid, 0, 0, 0) < 0 || syscall (SYS_setresuid, 0, 0, 0) < 0)
     return fail ("cannot become root of the user namespace");
-  if (!joined && hold_namespace (place) < 0)
+  if (!held && hold_namespace (place) < 0)
     return fail (argv[1]);
   close (place);
   execv (argv[4], argv + 4);

@@ -35,12 +35,26 @@ export function isUrl(text: string): boolean {
 export function download(text: string, options: DownloadOptions): NamedBytes {
   const url = URL.parse(text);
   if (url === null) {
-    throw new RuntError("InvalidArgument", `${JSON.stringify(text)} is not a URL`, {
+    throw new RuntError("InvalidArgument", `${JSON.stringify(withoutSecrets(text))} is not a URL`, {
       operation: options.operation,
     });
   }
   const name = `${url.origin}${url.pathname}`;
   return { name, bytes: new Download(url, name, options).bytes() };
+}
+
+/** What a URL names, without who asks for it. */
+export function withoutSecrets(text: string): string {
+  return text.replace(/^(https?:\/\/)[^/?#]*@/i, "$1").replace(/[?#].*$/s, "");
+}
+
+/** A "%" that escapes nothing stands for itself. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** Between two reports of progress, in bytes. */
@@ -64,7 +78,7 @@ class Download {
     this.#name = name;
     this.#options = options;
     this.#settings = settingsOf(options.registry ?? {});
-    const user = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`);
+    const user = Buffer.from(`${decoded(username)}:${decoded(password)}`);
     this.#authorization =
       username + password === "" ? {} : { authorization: `Basic ${user.toString("base64")}` };
   }

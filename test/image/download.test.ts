@@ -166,6 +166,10 @@ describe("a file at a URL", () => {
     expect((await bytesOf(url)).equals(body)).toBe(true);
     expect(web.seen[0]!.authorization).toBe(`Basic ${Buffer.from("me:pa ss").toString("base64")}`);
     expect(other.seen[0]!.authorization).toBeUndefined();
+    // A "%" that escapes nothing stands for itself, as curl has it.
+    await using odd = await Web.start([whole]);
+    expect((await bytesOf(odd.url().replace("://", "://me:50%off@"))).equals(body)).toBe(true);
+    expect(odd.seen[0]!.authorization).toBe(`Basic ${Buffer.from("me:50%off").toString("base64")}`);
     await using none = await Web.start([status(404)]);
     const refused = await bytesOf(none.url("/a?secret=2").replace("://", "://me:pass@")).catch(String);
     expect(refused).toMatch(/not found/);

@@ -13,7 +13,7 @@ const withPasta = needs("root", "program:setpriv", "program:newuidmap", "program
 let user: OrdinaryUser;
 /** The file that names who holds the user's namespace. */
 const place = (): string => join(user.directory, "run/runt-userns");
-const holder = (): number => Number(readFileSync(place(), "latin1").split(" ")[0]);
+const holder = (): number => Number(readFileSync(place(), "latin1").split(" ")[2]);
 
 const runt = (...args: string[]) => user.runtImages(args);
 
@@ -44,7 +44,7 @@ describe("an ordinary user's containers", () => {
     const file = join(other.directory, "run/runt-userns");
     for (let i = 0; i < 2; i++) {
       expect(other.runtImages(["ps", "-q"])).toEqual({ status: 0, stdout: "", stderr: "" });
-      expect(readFileSync(file, "latin1")).toMatch(/^\d+ \d+\n$/);
+      expect(readFileSync(file, "latin1")).toMatch(/^\d+ \d+ \d+\n$/);
       await eventually(() => (readFileSync(file, "latin1") === "" ? true : undefined), "the holder's end");
     }
   });
@@ -75,6 +75,10 @@ describe("an ordinary user's containers", () => {
     ).toBe("sleep");
     const ours = readFileSync(`/proc/${holder()}/comm`, "latin1");
     expect(ours).toBe("runt-userns\n");
+    // Also when that has been killed, as long as anybody is in there.
+    process.kill(holder(), "SIGKILL");
+    expect(ok("exec", "box", "cat", "/file")).toBe("from the host");
+    expect(readFileSync(`/proc/${holder()}/comm`, "latin1")).toBe("runt-userns\n");
     ok("stop", "-t", "0", "box");
     ok("start", "box");
     expect(ok("inspect", "--format", "{{.State.Status}}", "box")).toBe("running");
@@ -105,6 +109,21 @@ describe("an ordinary user's containers", () => {
     const { uid: owner, gid } = statSync(join(shared, "f"));
     expect({ owner, gid }).toEqual({ owner: uid, gid: uid });
     expect(ok("run", "--rm", "--network=none", "-v", "named:/n", "bb", "cat", "/n/f")).toBe("y");
+  });
+
+  asUser("names of files are those of the directory that a command is called in", () => {
+    const here = join(user.directory, "home/here");
+    mkdirSync(join(here, "data"), { recursive: true });
+    writeFileSync(join(here, "data/file"), "here");
+    spawnSync("chown", ["-R", `${uid}:${uid}`, here]);
+    ok("run", "-d", "--name", "holds", "--network=none", "bb", "sleep", "1000");
+    for (const args of [
+      ["run", "--rm", "--network=none", "-v", "./data:/d", "bb", "cat", "/d/file"],
+      ["unshare", "cat", "data/file"],
+    ]) {
+      expect(user.runtImages(args, { directory: here })).toEqual({ status: 0, stdout: "here", stderr: "" });
+    }
+    ok("rm", "-f", "holds");
   });
 
   asUser("may have the host's network", () => {

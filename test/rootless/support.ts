@@ -74,6 +74,8 @@ export interface RunOptions {
   /** A program before the runtime, with its arguments: `["unshare", "-Ur"]`. */
   readonly through?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Where it is called; "/" by default. */
+  readonly directory?: string;
   /** Directory of the cgroup that the command runs in. */
   readonly cgroup?: string;
 }
@@ -103,7 +105,7 @@ export class OrdinaryUser implements Disposable {
   }
 
   /** Runs a program as the user. */
-  spawn(command: readonly string[], { env = {}, cgroup = "" }: RunOptions = {}): Outcome {
+  spawn(command: readonly string[], { env = {}, cgroup = "", directory = "/" }: RunOptions = {}): Outcome {
     const script = `set -e
       for file in passwd group subuid subgid; do
         [ -e /etc/$file ] && mount --bind "$0/$file" /etc/$file
@@ -111,7 +113,7 @@ export class OrdinaryUser implements Disposable {
       [ ! -e /dev/net/tun ] || mount --bind "$0/tun" /dev/net/tun
       mount --rbind "$1" "$0/repository"
       shift
-      cd /
+      cd "$RUN_IN_DIRECTORY"
       [ -z "$RUN_IN_CGROUP" ] || echo 0 >"$RUN_IN_CGROUP/cgroup.procs"
       exec setpriv --reuid ${uid} --regid ${uid} --clear-groups --inh-caps=-all "$@"`;
     const unshare = ["--mount", "--propagation", "private", "sh", "-c", script, this.directory, repository];
@@ -126,6 +128,7 @@ export class OrdinaryUser implements Disposable {
         HOME: join(this.directory, "home"),
         XDG_RUNTIME_DIR: join(this.directory, "run"),
         RUN_IN_CGROUP: cgroup,
+        RUN_IN_DIRECTORY: directory,
         ...env,
       },
     });

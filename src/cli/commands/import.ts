@@ -31,7 +31,7 @@ export default command({
     ...platformOption,
   },
   async run(context, [file, name], { change, message, quiet, ...options }) {
-    const [{ isUrl }, { progressView }, { version }] = await Promise.all([
+    const [{ isUrl, withoutSecrets }, { progressView }, { version }] = await Promise.all([
       import("../../image/download.ts"),
       import("../progress/progress.ts"),
       import("../version.ts"),
@@ -43,7 +43,7 @@ export default command({
       const id = await (async () => {
         using warnings = new LayerWarnings(context.log);
         const fetches = isUrl(file!) && !quiet;
-        if (fetches) writeAll(stderr, `Downloading from ${withoutUser(file!)}\n`);
+        if (fetches) writeAll(stderr, `Downloading from ${withoutSecrets(file!)}\n`);
         // What comes by a pipe is nobody's wait but the pipe's.
         const print = (text: string) => writeAll(stderr, text);
         using view = await progressView(fetches && process.stderr.isTTY ? "shown" : "quiet", print, stderr);
@@ -61,8 +61,3 @@ export default command({
     });
   },
 });
-
-/** A password is not for the screen. */
-function withoutUser(url: string): string {
-  return url.replace(/^(https?:\/\/)[^/]*@/i, "$1");
-}

@@ -32,18 +32,21 @@ export default command({
       import("../progress/progress.ts"),
     ]);
     const images = await openImages(context);
-    const target = destination ?? (allTags ? name! : await fullNameOf(images, name!));
     const registry = await toRegistryOptions(options);
     const platform = await toPlatform(options.platform);
-    const repository = repositoryName(parseReference(target));
-    const names = allTags
-      ? (await images.list()).flatMap((image) =>
-          image.names.filter((one) => {
-            const reference = parsed(one);
-            return reference?.tag !== undefined && repositoryName(reference) === repository;
-          }),
-        )
-      : [name!];
+    const tagged = (await images.list()).flatMap((image) =>
+      image.names.filter((one) => parsed(one)?.tag !== undefined),
+    );
+    const repositoryOf = (text: string) => repositoryName(parseReference(text));
+    const tagsOf = (whole: string) => tagged.filter((one) => repositoryOf(one) === repositoryOf(whole));
+    // A name without a registry means the first of the repositories that it may mean.
+    const firstWithTags = async (text: string) => {
+      const { names } = await images.meanings(text, registry);
+      return names.find((one) => tagsOf(one).length > 0) ?? names[0]!;
+    };
+    const target = destination ?? (await (allTags ? firstWithTags(name!) : fullNameOf(images, name!)));
+    const repository = repositoryOf(target);
+    const names = allTags ? tagsOf(target) : [name!];
     if (names.length === 0) {
       const { RuntError } = await import("../../errors.ts");
       throw new RuntError("NotFound", `no image of ${repository} is here`, { operation: "push" });

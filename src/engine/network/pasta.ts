@@ -41,7 +41,7 @@ export async function startPasta({ directory, namespace, ports, signal }: PastaR
   ];
   closeSync(openSync(namespaceFile(directory), "w", 0o600));
   bindMount(namespace, namespaceFile(directory));
-  const { status, stderr } = await output("pasta", args);
+  const { status, stderr } = await output("pasta", args, signal);
   if (status === 0) return;
   stopPasta(directory);
   const [line = "it failed without a word"] = stderr.trim().split("\n").slice(-1);
@@ -63,8 +63,9 @@ export function stopPasta(directory: string): void {
   rmSync(namespaceFile(directory), { force: true });
   try {
     const pid = Number(readFileSync(file, "latin1"));
-    // After a reboot somebody else may have its number.
-    if (/^pasta/.test(readFileSync(`/proc/${pid}/comm`, "latin1"))) process.kill(pid, "SIGKILL");
+    // After a reboot somebody else may have its number, and be another container's pasta too.
+    const words = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+    if (words.includes(namespaceFile(directory))) process.kill(pid, "SIGKILL");
   } catch (error) {
     if (!hasCode(error, "ENOENT", "ESRCH")) throw error;
   }
@@ -84,15 +85,19 @@ function portSpec({ hostAddress, hostPorts: [first, last], containerPort, protoc
 }
 
 /** pasta goes into the background once all is done; its outputs end then. */
-function output(program: string, args: readonly string[]): Promise<{ status: number; stderr: string }> {
+function output(
+  program: string,
+  args: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<{ status: number; stderr: string }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: ["ignore", "ignore", "pipe"] });
+    const child = spawn(program, args, { stdio: ["ignore", "ignore", "pipe"], signal });
     let stderr = "";
     child.stderr.on("data", (bytes: Buffer) => {
       stderr += bytes.toString();
     });
     child.once("error", (error) => {
-      if (!hasCode(error, "ENOENT")) return reject(error);
+      if (!hasCode(error, "ENOENT")) return reject(signal?.aborted ? signal.reason : error);
       reject(
         new RuntError("NotFound", "network: an ordinary user's network needs pasta, which is not there", {
           operation: "start",
@@ -100,6 +105,6 @@ function output(program: string, args: readonly string[]): Promise<{ status: num
         }),
       );
     });
-    child.once("exit", (code) => resolve({ status: code ?? 1, stderr }));
+    child.once("close", (code) => resolve({ status: code ?? 1, stderr }));
   });
 }

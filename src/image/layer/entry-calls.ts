@@ -11,6 +11,7 @@ import { Batch } from "../../linux/batch.ts";
 import { BatchQueue } from "../../linux/batch-queue.ts";
 import type { Fd } from "../../linux/fd.ts";
 import { SYS } from "../../linux/syscall-numbers.ts";
+import { hasCode } from "../../linux/system-error.ts";
 import type { Action, Step } from "./action.ts";
 import type { TarEntry } from "./entry.ts";
 import { splitPath } from "./entry-name.ts";
@@ -70,6 +71,8 @@ export class EntryCalls implements Disposable {
   readonly #handed: Handed[] = [];
   /** From the first time that something is handed over. */
   #queue: BatchQueue | undefined;
+  /** There is no thread to be had. */
+  #alone = false;
   /** Directories as archives name them → without the links in them. */
   readonly canonical = new Map<string, string>();
 
@@ -140,14 +143,25 @@ export class EntryCalls implements Disposable {
     return this.#batch.run(from, chunk);
   }
 
+  /** Whether there is a thread to hand over to: there may be no room for one more among a group's or a user's. */
+  get mayHandOver(): boolean {
+    if (this.#queue || this.#alone) return !this.#alone;
+    try {
+      this.#queue = new BatchQueue(this.#batch);
+    } catch (error) {
+      if (!hasCode(error, "EAGAIN")) throw error;
+      this.#alone = true;
+    }
+    return !this.#alone;
+  }
+
   /**
    * Hands over what is written down to a thread that makes the calls while the next ones are written down, and waits while
-   * it is behind with more than `most` times. `chunk` is copied. Nothing else may be done by calls until all is back.
+   * it is behind with more than `most` times; only where it `mayHandOver`. `chunk` is copied. Nothing else may be done by calls until all is back.
    * @returns the actions that have been carried out, of those handed over
    */
   handOver(chunk: Uint8Array, most: number): readonly Handed[] {
-    this.#queue ??= new BatchQueue(this.#batch);
-    const done = this.#queue.add(chunk, most);
+    const done = this.#queue!.add(chunk, most);
     this.#handed.push({
       actions: this.#actions,
       steps: this.#steps,

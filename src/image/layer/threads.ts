@@ -77,7 +77,8 @@ export class LayerThreads implements AsyncDisposable {
     keepLoaded();
     const worker = new Worker(threadFile(), {
       name: "runt-layer",
-      // Node would mind that fds are closed which C has opened.
+      // Node would mind that fds are closed which C has opened. Nor may it close those of a thread that dies: C's thread may
+      // still write by them (native-shims/batch_queue.c), and their numbers must not be anybody else's by then.
       trackUnmanagedFds: false,
       // What zlib puts out is freed with the small objects that hold it: the sooner the less of it there is.
       resourceLimits: { maxYoungGenerationSizeMb: 2 },

@@ -196,7 +196,9 @@ export class LayerWriter implements EntrySink, Disposable {
    * @throws {RuntError} what went wrong with these, or with those before
    */
   advance(): void {
-    if (this.#calls.actions.length > 0) this.#handOver(mostHandedOver);
+    if (this.#calls.actions.length === 0) return;
+    if (this.#calls.mayHandOver) this.#handOver(mostHandedOver);
+    else this.#run();
   }
 
   /** After the last entry: the times of directories. @throws {RuntError} */

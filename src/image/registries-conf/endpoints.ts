@@ -28,12 +28,13 @@ function matched(name: string, prefix: string): number | undefined {
 
 /** The entry with the longest prefix that `name`, "host/path" or "host", begins with. */
 export function entryFor(conf: RegistriesConf, name: string): RegistryEntry | undefined {
-  let best: { entry: RegistryEntry; length: number } | undefined;
+  let best: RegistryEntry | undefined;
   for (const entry of conf.registries) {
-    const length = matched(name, entry.prefix);
-    if (length !== undefined && length > (best?.length ?? -1)) best = { entry, length };
+    if (matched(name, entry.prefix) === undefined) continue;
+    // As it is written: "*.example.com" is shorter than the host that it stands for.
+    if (entry.prefix.length > (best?.prefix.length ?? -1)) best = entry;
   }
-  return best?.entry;
+  return best;
 }
 
 /** @throws {RuntError} PermissionDenied where the administrator does not want it used */
@@ -65,12 +66,11 @@ export function endpointsOf(conf: RegistriesConf, reference: Reference): Endpoin
       standing: "mirror" as const,
     }));
   const { location, insecure } = entry;
-  const all: Endpoint[] = [
-    ...mirrors,
-    { ...rewritten(name, entry, location), insecure, standing: "registry" },
-  ];
-  for (const one of all) refuseBlocked(entryFor(conf, `${one.domain}/${one.path}`), name, "pull");
-  return all;
+  const registry = { ...rewritten(name, entry, location), insecure, standing: "registry" } as const;
+  const ruleFor = ({ domain, path }: { domain: string; path: string }) => entryFor(conf, `${domain}/${path}`);
+  refuseBlocked(ruleFor(registry), name, "pull");
+  // A mirror that is blocked is passed over.
+  return [...mirrors.filter((mirror) => !ruleFor(mirror)?.blocked), registry];
 }
 
 function rewritten(name: string, entry: RegistryEntry, location: string): { domain: string; path: string } {

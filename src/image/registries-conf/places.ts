@@ -26,7 +26,7 @@ const SYSTEM = "/etc/containers";
 export function registriesConfPlaces(environment: Environment): RegistriesConfPlaces {
   const home = environment.HOME || homedir();
   const own = join(home, ".config/containers");
-  const named = environment.CONTAINERS_REGISTRIES_CONF || environment.REGISTRIES_CONFIG_PATH;
+  const named = environment.CONTAINERS_REGISTRIES_CONF || environment.REGISTRIES_CONFIG_PATH || undefined;
   const ownFile = join(own, "registries.conf");
   const isOwn = named === undefined && existsSync(ownFile);
   const cache = environment.XDG_CACHE_HOME || join(home, ".cache");

@@ -122,12 +122,14 @@ export class Session {
   }
 
   async #overEitherScheme(request: SessionRequest, authorization: string | undefined): Promise<HttpResponse> {
+    const { host } = this;
     try {
-      const response = await this.#send(request, this.host, authorization);
+      const response = await this.#send(request, host, authorization);
       this.#answered = true;
       return response;
     } catch (error) {
-      const plain = this.#plainAlternative(error);
+      // Another request may have found out meanwhile.
+      const plain = this.host === host ? this.#plainAlternative(error) : this.host;
       if (plain === undefined || request.signal?.aborted) throw error;
       const response = await this.#send(request, plain, authorization);
       this.host = plain;

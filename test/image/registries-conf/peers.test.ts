@@ -48,6 +48,13 @@ const cases: Readonly<
     gets: ["A/app"],
     names: ["A/app:1"],
   },
+  "a whole host over a wildcard, whichever comes first": {
+    conf: `[[registry]]\nprefix = '*.example.com'\nlocation = 'A'\ninsecure = true
+[[registry]]\nprefix = 'this.example.com'\nlocation = 'B'\ninsecure = true
+[[registry]]\nprefix = 'that.example.com'\nlocation = 'B/deeper'\nblocked = true`,
+    gets: ["B/app", "A/app", "refused"],
+    names: ["this.example.com/app:1", "other.example.com/app:1", "that.example.com/app:1"],
+  },
   "docker.io": {
     conf: "[[registry]]\nprefix = 'docker.io/library'\nlocation = 'B'\ninsecure = true",
     gets: ["B/app", "B/app"],
@@ -98,6 +105,12 @@ const cases: Readonly<
 [[registry]]\nlocation = 'A'\nblocked = true`,
     gets: ["refused"],
     names: ["example.com/app:1"],
+  },
+  "a mirror that is blocked": {
+    conf: `[[registry]]\nlocation = 'A'\ninsecure = true\n[[registry.mirror]]\nlocation = 'B'\ninsecure = true
+[[registry]]\nlocation = 'B'\nblocked = true`,
+    gets: ["A/app"],
+    names: ["A/app:1"],
   },
   "a drop-in over the file": {
     conf: "[[registry]]\nprefix = 'example.com'\nlocation = 'A'\ninsecure = true",
