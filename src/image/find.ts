@@ -2,20 +2,28 @@
 import { RuntError } from "../errors.ts";
 import type { Descriptor } from "../spec/image/descriptor.ts";
 import type { Digest } from "../spec/image/digest.ts";
-import type { Index } from "../spec/image/index.ts";
 import { isIndex } from "../spec/image/media-types.ts";
 import type { Platform } from "../spec/image/platform.ts";
-import { fromStore, type Image, readImage } from "./image.ts";
+import type { Image } from "./image.ts";
 import type { NamedImage } from "./names/names.ts";
-import { hostPlatform } from "./platform/host.ts";
-import { candidates, checkConfigPlatform } from "./platform/select.ts";
+import { checkConfigPlatform } from "./platform/select.ts";
 import { fullName, isShortName, parseReference, repositoryName } from "./reference/reference.ts";
+import { storedImage } from "./stored-image.ts";
 import type { Stores } from "./stores.ts";
 
 /** An image of the store with all names that it goes by. */
 export interface StoredImage extends Image {
   /** Full names; none for an image that lost its name to a newer one. */
   readonly names: readonly string[];
+}
+
+/** What a text means. */
+export interface Found {
+  readonly image: StoredImage;
+  /** Full, if a name was meant. */
+  readonly name: string | undefined;
+  /** Whether registries.conf, its drop-ins or aliases said so: the answer is as lasting as they are. */
+  readonly isByConf: boolean;
 }
 
 /** The operation that an error is said to have happened in. */
@@ -46,7 +54,6 @@ export async function allImages(
 
 /**
  * The image that `text` means: an ID or digest, else a name, else the beginning of an ID.
- * @returns the image, and the name that was meant if it was one
  * @throws {RuntError} NotFound; InvalidArgument where an ID's beginning is that of many
  */
 export async function findImage(
@@ -54,7 +61,7 @@ export async function findImage(
   text: string,
   { operation }: Asking,
   platform?: Platform,
-): Promise<{ image: StoredImage; name: string | undefined }> {
+): Promise<Found> {
   const named = await stores.names.list();
   const notFound = (cause?: unknown) =>
     new RuntError(
@@ -78,9 +85,9 @@ export async function findImage(
   const otherwise = async () => {
     const meant = await shortNameMeant(named, text);
     if (meant === undefined) throw notFound();
-    return { image: await withNames(meant.descriptor), name: meant.name };
+    return { image: await withNames(meant.descriptor), name: meant.name, isByConf: true };
   };
-  if (byName) return { image: await withNames(byName.descriptor), name: byName.name };
+  if (byName) return { image: await withNames(byName.descriptor), name: byName.name, isByConf: false };
 
   const start = /^(?:sha256:)?([0-9a-f]{1,64})$/.exec(text)?.[1];
   const wanted = start ?? /@sha256:([0-9a-f]{64})$/.exec(text)?.[1];
@@ -103,7 +110,7 @@ export async function findImage(
   }
   // Two targets may lead to one image: then all their names are its names.
   const names = [...new Set(found.flatMap((image) => image.names))];
-  return { image: { ...found[0]!, names }, name: undefined };
+  return { image: { ...found[0]!, names }, name: undefined, isByConf: false };
 }
 
 /** The entry whose name `text` is, in full or as people shorten it. */
@@ -156,16 +163,7 @@ export async function imageOf(
   platform?: Platform,
   subject?: string,
 ): Promise<Image> {
-  const choose = async (index: Index) => {
-    const fitting = candidates(index, platform ?? hostPlatform());
-    const others = platform ? [] : index.manifests.filter(({ platform: p }) => p?.os !== "unknown");
-    const stored: Descriptor[] = [];
-    for (const candidate of [...fitting, ...others]) {
-      if (await stores.content.has(candidate.digest)) stored.push(candidate);
-    }
-    return stored;
-  };
-  const image = await readImage(descriptor, fromStore(stores.content), choose);
+  const image = await storedImage(stores.content, descriptor, platform);
   // An index has been asked already, and knows better than many a config.
   if (platform && !isIndexed(image))
     checkConfigPlatform(image.config, platform, subject ?? `image ${image.id}`);

@@ -3,8 +3,7 @@ import { RuntError } from "../errors.ts";
 import type { ImageConfig } from "../spec/image/config.ts";
 import type { Descriptor } from "../spec/image/descriptor.ts";
 import { type ChainID, chainIDs, type Digest } from "../spec/image/digest.ts";
-import { parseImageConfig, parseImageDocument } from "../spec/image/document.ts";
-import type { Index } from "../spec/image/index.ts";
+import { parseImageConfig } from "../spec/image/document.ts";
 import type { Manifest } from "../spec/image/manifest.ts";
 import { isConfig } from "../spec/image/media-types.ts";
 import type { Platform } from "../spec/image/platform.ts";
@@ -29,34 +28,6 @@ export interface Image {
 
 /** Reads the bytes of a document by its descriptor. */
 export type ReadDocument = (descriptor: Descriptor) => Promise<Uint8Array>;
-
-/**
- * Follows `target` to an image.
- * @param choose which manifests of an index to try, best first
- * @throws {RuntError} NotFound where the index has none to try; InvalidArgument where it is no image
- */
-export async function readImage(
-  target: Descriptor,
-  read: ReadDocument,
-  choose: (index: Index) => readonly Descriptor[] | Promise<readonly Descriptor[]>,
-): Promise<Image> {
-  let descriptor = target;
-  for (let depth = 0; depth < deepest; depth++) {
-    const origin = { where: `image ${descriptor.digest}`, operation: "image" };
-    const document = parseImageDocument(await read(descriptor), descriptor.mediaType, origin);
-    if (document.kind === "manifest") return imageOfManifest(target, descriptor, document.manifest, read);
-    const [best] = await choose(document.index);
-    if (!best) {
-      const site = { operation: "image", subject: `image ${target.digest}`, hint: "pull it with --platform" };
-      throw new RuntError("NotFound", `image ${target.digest} is not here for this platform`, site);
-    }
-    descriptor = best;
-  }
-  throw invalid(target, "has indexes in indexes without end");
-}
-
-/** Indexes in indexes are legal; without end they are not. */
-const deepest = 8;
 
 /**
  * The image that a manifest describes.
@@ -89,7 +60,8 @@ export async function imageOfManifest(
   };
 }
 
-function invalid({ digest }: Descriptor, why: string): RuntError {
+/** The error for something that is no image. */
+export function invalid({ digest }: Descriptor, why: string): RuntError {
   const subject = `image ${digest}`;
   return new RuntError("InvalidArgument", `${subject} ${why}`, { operation: "image", subject });
 }

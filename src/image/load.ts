@@ -13,6 +13,7 @@ import type { OnProgress } from "./progress.ts";
 import { fullName, parseReference } from "./reference/reference.ts";
 import type { RegistryOptions } from "./registry/options.ts";
 import type { Stores } from "./stores.ts";
+import { Unwanted } from "./unwanted.ts";
 
 export interface LoadOptions {
   readonly onProgress?: OnProgress | undefined;
@@ -49,20 +50,23 @@ export async function loadImages(
   const { content } = stores;
   const { platforms, signal } = options;
   const loaded: Loaded[] = [];
-  const unwanted: Digest[] = [];
-  const onUnwanted = (manifests: readonly Digest[]) => void unwanted.push(...manifests);
+  await using lease = await content.lease(signal);
+  const unwanted = platforms && (await Unwanted.of(content, lease));
+  const onChoice = unwanted?.add.bind(unwanted);
   try {
-    await using lease = await content.lease(signal);
-    for (const found of await loadArchive(input, content, { lease, signal, platforms, onUnwanted })) {
+    for (const found of await loadArchive(input, content, { lease, signal, platforms, onChoice })) {
       const images = await imagesFor(stores, found.target, platforms);
-      for (const image of images) await fillLayers(image, { ...stores, ...options, lease });
+      for (const image of images) {
+        unwanted?.keep(image.manifest.digest);
+        await fillLayers(image, { ...stores, ...options, lease });
+      }
       loaded.push({ names: found.names, image: images[0]! });
     }
-    await nameAll(stores, loaded, signal);
   } finally {
-    // Only now that our own lease does not keep them. An index that has a name already would lead to them.
-    if (unwanted.length > 0) await content.forget(unwanted);
+    // Before the names are set, which lead to it. An index that has a name already does so now.
+    await unwanted?.forget();
   }
+  await nameAll(stores, loaded, signal);
   return loaded;
 }
 

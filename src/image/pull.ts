@@ -69,6 +69,8 @@ export async function pullImage(
   if (options.platform && !isIndex(target.mediaType)) {
     checkConfigPlatform(image.config, options.platform, name);
   }
+  const top = image.chainIDs.at(-1);
+  wasHere &&= top === undefined || snapshots.has(top);
   await fillLayers(image, {
     content,
     snapshots,
@@ -78,7 +80,7 @@ export async function pullImage(
     fetchBlob: (descriptor, options) => registry.fetchBlob(descriptor, options),
   });
   const before = await moveName(stores, name, target, signal);
-  // The same index, and an image of it that was not here.
+  // The same index, and an image of it that was not here, or that only a `load` for other machines had put there.
   if (before?.digest === target.digest && !wasHere) await stores.names.refresh(signal);
   return { name, image, before: before?.digest };
 }

@@ -1,13 +1,15 @@
 /** Taking names, and with the last one the image, out of the store. */
 import { RuntError } from "../errors.ts";
+import type { Descriptor } from "../spec/image/descriptor.ts";
 import type { ChainID, Digest } from "../spec/image/digest.ts";
 import { formatPlatform, type Platform } from "../spec/image/platform.ts";
 import { collectGarbage } from "./collect.ts";
-import { allImages, findImage, isIndexed } from "./find.ts";
-import { type Image, platformOf } from "./image.ts";
+import type { Keeper } from "./content/forget.ts";
+import { allImages, findImage } from "./find.ts";
+import type { Image } from "./image.ts";
 import type { ImageSummary } from "./list.ts";
 import { createdOf, summaryOf } from "./list.ts";
-import { chosenImages } from "./platforms.ts";
+import { chosenImages, isSame, type PresentImage } from "./platforms.ts";
 import type { Stores } from "./stores.ts";
 
 /** What went. */
@@ -22,11 +24,11 @@ export interface Removed {
 }
 
 export interface RemoveOptions {
-  /** All names of an ID at once, and images that containers use. */
+  /** All names of an ID at once, images that containers use, and with `platforms` those of an index of many names. */
   readonly force: boolean;
   /** Leave what has no name any more to a later collection. */
   readonly keepGarbage?: boolean;
-  /** Only the image for these machines, of one that is here for several. */
+  /** Only the image for exactly these machines, of one that is here for several. */
   readonly platforms?: readonly Platform[] | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -34,13 +36,15 @@ export interface RemoveOptions {
 /**
  * Removes a name, or by its ID an image with its name.
  * @throws {RuntError} NotFound; FailedPrecondition where an ID has many names or a container uses the image, and
- *   `force` is not given
+ *   `force` is not given; or where another image or a running operation needs the one for `platforms`
  */
 export async function removeImage(stores: Stores, text: string, options: RemoveOptions): Promise<Removed> {
   const { image, name } = await findImage(stores, text, { operation: "rmi" }, options.platforms?.[0]);
-  if (options.platforms && isIndexed(image)) {
-    const { here, chosen } = await chosenImages(stores, image.target, options.platforms);
-    if (chosen.length < here.length) return removeSome(stores, text, chosen, options);
+  const { platforms } = options;
+  if (platforms) {
+    const { here, chosen } = await chosenImages(stores, image.target, platforms);
+    if (chosen.length < here.length)
+      return removeSome(stores, text, image.target, chosen, { ...options, platforms });
   }
   const last = name === undefined || image.names.length === 1;
   if (!options.force) {
@@ -61,29 +65,54 @@ export async function removeImage(stores: Stores, text: string, options: RemoveO
 async function removeSome(
   stores: Stores,
   text: string,
-  chosen: readonly Image[],
-  { force, keepGarbage, signal }: RemoveOptions,
+  { digest: index }: Descriptor,
+  chosen: readonly PresentImage[],
+  { force, keepGarbage, platforms, signal }: RemoveOptions & { readonly platforms: readonly Platform[] },
 ): Promise<Removed> {
-  for (const image of force ? [] : chosen) {
+  for (const { image, platforms: itsOwn } of force ? [] : chosen) {
     const user = userOf(stores, image);
-    if (user) throw conflict(text, `${user} uses the one for ${formatPlatform(platformOf(image))}`);
+    if (user) throw conflict(text, `${user} uses the one for ${formatPlatform(itsOwn[0]!)}`);
+    const other = itsOwn.find((one) => !platforms.some((platform) => isSame(one, platform)));
+    if (other) throw conflict(text, `the same image is there for ${formatPlatform(other)}`);
   }
-  const manifests = chosen.map(({ manifest }) => manifest.digest);
-  const gone = new Set(await stores.content.forget(manifests, signal));
-  const kept = chosen.find(({ manifest }) => !gone.has(manifest.digest));
-  if (kept)
-    throw conflict(text, `${formatPlatform(platformOf(kept))} has a name of its own, or is being pulled`);
-  const deleted = await goneOf(stores, chosen);
+  const { kept } = await stores.content.forget(
+    chosen.map(({ image }) => image.manifest.digest),
+    {
+      from: new Set([index]),
+      signal,
+      check(entries) {
+        const names = entries.flatMap(({ name, descriptor }) => (descriptor.digest === index ? [name] : []));
+        if (names.length <= 1 || force) return;
+        const hint = "--force removes it from all of them";
+        throw conflict(text, `it would go from ${names.length} names: ${names.join(", ")}`, hint);
+      },
+    },
+  );
+  for (const { image, platforms: itsOwn } of chosen) {
+    const keeper = kept.get(image.manifest.digest);
+    if (keeper) throw needed(text, formatPlatform(itsOwn[0]!), keeper);
+  }
+  const images = chosen.map(({ image }) => image);
+  const deleted = await goneOf(stores, images);
   if (keepGarbage) return { untagged: [], deleted, layers: [], bytes: 0 };
   const { layers, bytes } = await collectGarbage(stores, signal);
   return { untagged: [], deleted, layers, bytes };
 }
 
-function conflict(text: string, why: string): RuntError {
+/** Not to be had by force: the other image would be damaged, or the operation fail. */
+function needed(text: string, platform: string, keeper: Keeper): RuntError {
+  if (keeper === "lease")
+    return conflict(text, `a running operation needs the one for ${platform}`, "try again when it has ended");
+  const { name, descriptor } = keeper;
+  const other = name ?? descriptor.digest;
+  return conflict(text, `${other} has the same one for ${platform}`, `runt rmi ${other} first`);
+}
+
+function conflict(text: string, why: string, hint = "--force removes it all the same"): RuntError {
   return new RuntError("FailedPrecondition", `cannot remove ${text}: ${why}`, {
     operation: "rmi",
     subject: `image ${text}`,
-    hint: "--force removes it all the same",
+    hint,
   });
 }
 

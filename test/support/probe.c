@@ -475,9 +475,15 @@ window_size (void)
 {
   struct sigaction action = { .sa_handler = resized };
   struct winsize size;
+  sigset_t winch, none;
+  sigemptyset (&none);
+  sigemptyset (&winch);
+  sigaddset (&winch, SIGWINCH);
+  /* It may come as soon as we have said so, and is not to be missed. */
+  sigprocmask (SIG_BLOCK, &winch, NULL);
   sigaction (SIGWINCH, &action, NULL);
   dprintf (1, "ready\n");
-  pause ();
+  sigsuspend (&none);
   ioctl (0, TIOCGWINSZ, &size);
   dprintf (1, "%d %d\n", size.ws_row, size.ws_col);
 }

@@ -151,7 +151,8 @@ function insert(
       });
       return named;
     } catch (error) {
-      if (!isConflict(error)) throw error;
+      // Only another name helps against a name that is taken.
+      if (!isConflict(error, "containers.name")) throw error;
       if (record.name !== "") throw nameTaken(record.name, holderOf(context, record.name), "create");
     }
   }

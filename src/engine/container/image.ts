@@ -56,7 +56,8 @@ const inMemory = new WeakMap<EngineContext, { version: string; readonly found: M
 
 /**
  * To read an image takes longer than to start a container of it, so what it was is kept, here and for the commands that
- * follow. It holds as long as the file of names is the same; what the names lead to is named by its content.
+ * follow. It holds as long as the file of names is the same; what the names lead to is named by its content. A short name
+ * that registries.conf has explained is looked up each time: nothing tells of a change of that file and its drop-ins.
  */
 async function findCached(
   context: EngineContext,
@@ -72,7 +73,10 @@ async function findCached(
   }
   const asked = `${platformText ?? ""} ${text}`;
   const known = memory.found.get(asked) ?? context.store.foundImages.get(asked, version);
-  const found = known ?? (await find(context, text, platformText));
+  const { found, isLasting } = known
+    ? { found: known, isLasting: true }
+    : await find(context, text, platformText);
+  if (!isLasting) return found;
   if (!known && version === versionOf(names).version && isOld)
     context.store.foundImages.keep(asked, version, found);
   if (version === versionOf(names).version) memory.found.set(asked, found);
@@ -83,17 +87,19 @@ async function find(
   context: EngineContext,
   text: string,
   platformText: string | undefined,
-): Promise<FoundImage> {
+): Promise<{ readonly found: FoundImage; readonly isLasting: boolean }> {
   const { findImage } = await import("../../image/find.ts");
   const { stores } = await context.images();
-  const { image, name } = await findImage(stores, text, { operation: "run" }, await platformOf(platformText));
-  return {
+  const platform = await platformOf(platformText);
+  const { image, name, isByConf } = await findImage(stores, text, { operation: "run" }, platform);
+  const found = {
     id: image.id,
     name: name ?? image.names[0],
     target: image.target.digest,
     top: image.chainIDs.at(-1),
     config: image.config.config,
   };
+  return { found, isLasting: !isByConf };
 }
 
 /** Of a file that is only ever replaced. */

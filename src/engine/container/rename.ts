@@ -20,7 +20,7 @@ export async function renameContainer(context: EngineContext, text: string, name
       store.events.append(eventOf({ ...lock.record, name: wanted }, "rename", { oldName }));
     });
   } catch (error) {
-    if (!isConflict(error)) throw error;
+    if (!isConflict(error, "containers.name")) throw error;
     throw nameTaken(wanted, store.containers.idOfName(wanted) ?? "that is gone by now", "rename");
   }
 }

@@ -175,8 +175,9 @@ function retryWhileBusy(work: () => void): void {
   }
 }
 
-/** Whether an INSERT or UPDATE failed because there is such a row already. */
-export function isConflict(error: unknown): boolean {
-  // SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE
-  return [1555, 2067].includes((error as { errcode?: number }).errcode ?? 0);
+/** Whether an INSERT or UPDATE failed because there is such a row already. @param column "containers.name" */
+export function isConflict(error: unknown, column: string): boolean {
+  const { errcode = 0, message = "" } = error as { errcode?: number; message?: string };
+  // SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE. Only the message says what of.
+  return [1555, 2067].includes(errcode) && message.endsWith(`: ${column}`);
 }

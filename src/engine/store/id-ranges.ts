@@ -28,6 +28,15 @@ export class IdRanges {
     );
   }
 
+  /** What one container has is another's too: it is free when the last of them is removed. */
+  share(from: string, to: string): void {
+    this.#db.run(
+      "INSERT INTO id_ranges (container, kind, first, count) SELECT ?, kind, first, count FROM id_ranges WHERE container = ?",
+      to,
+      from,
+    );
+  }
+
   drop(container: string): void {
     this.#db.run("DELETE FROM id_ranges WHERE container = ?", container);
   }

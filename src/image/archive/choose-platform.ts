@@ -7,7 +7,6 @@ import { blobPath } from "../../spec/image/layout.ts";
 import { isIndex } from "../../spec/image/media-types.ts";
 import { formatPlatform, type Platform } from "../../spec/image/platform.ts";
 import { reach } from "../content/graph.ts";
-import { readIndexFile } from "../content/index-file.ts";
 import type { IngestOptions } from "../content/ingest.ts";
 import type { ContentStore } from "../content/store.ts";
 import { checkConfigPlatform, selectImage } from "../platform/select.ts";
@@ -18,14 +17,12 @@ import type { ArchiveSource } from "./source.ts";
 export interface Choice {
   /** Manifests, and the indexes that lead to them. None where the entry is for other machines. */
   readonly wanted: ReadonlySet<Digest>;
-  /** Manifests and indexes that no name leads to so far, and nobody wants. */
+  /** Other manifests and indexes that are here, be it that they came along in a tar or were here before. */
   readonly unwanted: readonly Digest[];
 }
 
 export interface ChoiceOptions extends IngestOptions {
   readonly platforms: readonly Platform[];
-  /** What is not to go: see `namedSoFar`. */
-  readonly named: ReadonlySet<Digest>;
 }
 
 const operation = "load";
@@ -35,11 +32,16 @@ export async function choose(
   source: ArchiveSource,
   entry: Descriptor,
   content: ContentStore,
-  { lease, platforms, named }: ChoiceOptions,
+  { lease, platforms }: ChoiceOptions,
 ): Promise<Choice> {
+  // What the archive has not got the store may have.
+  const isThere = async ({ digest, size }: Descriptor): Promise<boolean> => {
+    await lease.keep(digest);
+    const found = await source.blob(blobPath(digest), { digest, size });
+    return found !== undefined || (await content.has(digest));
+  };
   const fetch = async (descriptor: Descriptor): Promise<Uint8Array> => {
-    await lease.keep(descriptor.digest);
-    await source.blob(blobPath(descriptor.digest), descriptor);
+    await isThere(descriptor);
     return await content.readSmall(descriptor.digest);
   };
   const fetchConfig = async (descriptor: Descriptor) =>
@@ -48,7 +50,7 @@ export async function choose(
   for (const platform of platforms) {
     try {
       const subject = `image ${entry.digest}`;
-      const selected = await selectImage(entry, { platform, fetch, fetchConfig, subject });
+      const selected = await selectImage(entry, { platform, fetch, fetchConfig, isThere, subject });
       if (!isIndex(entry.mediaType)) {
         checkConfigPlatform(await fetchConfig(selected.manifest.config), platform, subject);
       }
@@ -58,18 +60,10 @@ export async function choose(
     }
   }
   const unwanted: Digest[] = [];
-  for await (const { digest, edge } of reach(content.directory, [entry])) {
-    if (edge.optional && !wanted.has(digest) && !named.has(digest)) unwanted.push(digest);
+  for await (const { digest, present, edge } of reach(content.directory, [entry])) {
+    if (edge.optional && present && !wanted.has(digest)) unwanted.push(digest);
   }
   return { wanted, unwanted };
-}
-
-/** All that names lead to, and that is here. To be asked before an archive is read. */
-export async function namedSoFar({ directory }: ContentStore): Promise<ReadonlySet<Digest>> {
-  const named = (await readIndexFile(directory)).map(({ descriptor }) => descriptor);
-  const digests = new Set<Digest>();
-  for await (const { digest, present } of reach(directory, named)) if (present) digests.add(digest);
-  return digests;
 }
 
 /** Whether an image of docker's form says that it is for one of `platforms`. */

@@ -6,7 +6,6 @@
 import { CONTAINERD_NAME, REF_NAME } from "../../spec/image/annotations.ts";
 import type { Descriptor } from "../../spec/image/descriptor.ts";
 import type { Digest } from "../../spec/image/digest.ts";
-import type { Index } from "../../spec/image/index.ts";
 import { blobPath, LAYOUT_VERSION } from "../../spec/image/layout.ts";
 import { INDEX, isNondistributable } from "../../spec/image/media-types.ts";
 import type { Platform } from "../../spec/image/platform.ts";
@@ -14,9 +13,8 @@ import { reach } from "../content/graph.ts";
 import type { Blob } from "../content/list.ts";
 import type { ContentStore } from "../content/store.ts";
 import { noBlob } from "../content/store-error.ts";
-import { fromStore, type Image, readImage } from "../image.ts";
-import { hostPlatform } from "../platform/host.ts";
-import { candidates } from "../platform/select.ts";
+import type { Image } from "../image.ts";
+import { storedImage } from "../stored-image.ts";
 
 /** An image to be put into an archive. */
 export interface ImageToSave {
@@ -72,24 +70,6 @@ export async function contentsOf(
     dockerManifest: JSON.stringify(items),
     blobs: [...blobs.values()],
   };
-}
-
-/** The image for `platform`, else for this machine, else any that is there. */
-function storedImage(
-  content: ContentStore,
-  target: Descriptor,
-  platform: Platform | undefined,
-): Promise<Image> {
-  const choose = async (index: Index): Promise<Descriptor[]> => {
-    const fitting = candidates(index, platform ?? hostPlatform());
-    const others = platform ? [] : index.manifests.filter(({ platform }) => platform?.os !== "unknown");
-    const present: Descriptor[] = [];
-    for (const candidate of [...fitting, ...others]) {
-      if (await content.has(candidate.digest)) present.push(candidate);
-    }
-    return present;
-  };
-  return readImage(target, fromStore(content), choose);
 }
 
 async function isComplete(content: ContentStore, target: Descriptor): Promise<boolean> {

@@ -10,7 +10,7 @@ import { reach } from "../content/graph.ts";
 import type { IngestOptions } from "../content/ingest.ts";
 import type { ContentStore } from "../content/store.ts";
 import { fullName, parseReference } from "../reference/reference.ts";
-import { choose, isItemFor, namedSoFar, noneFor } from "./choose-platform.ts";
+import { type Choice, choose, isItemFor, noneFor } from "./choose-platform.ts";
 import { DirectorySource } from "./directory-source.ts";
 import { type DockerItem, dockerConfig, dockerItems, storeDockerImage } from "./docker.ts";
 import { type ArchiveInput, inputError, openInput } from "./input.ts";
@@ -21,8 +21,8 @@ import { TarSource } from "./tar-source.ts";
 export interface LoadArchiveOptions extends IngestOptions {
   /** Only the images for these machines; all unless given. */
   readonly platforms?: readonly Platform[] | undefined;
-  /** Is told of images that came along, because a tar is stored as it comes, and are for other machines. */
-  readonly onUnwanted?: ((manifests: readonly Digest[]) => void) | undefined;
+  /** Is told what `platforms` mean for each entry. A tar is stored as it comes, so that what nobody wants came along. */
+  readonly onChoice?: ((target: Descriptor, choice: Choice) => void) | undefined;
 }
 
 /** An image that the store has now. */
@@ -46,7 +46,6 @@ export async function loadArchive(
   options: LoadArchiveOptions,
 ): Promise<LoadedImage[]> {
   const { platforms } = options;
-  const named = platforms && (await namedSoFar(content));
   const source = await openSource(input, content, options);
   using _directory = source instanceof DirectorySource ? source : undefined;
   const entries = await layoutEntries(source);
@@ -61,9 +60,8 @@ export async function loadArchive(
   const configs = new Map<Digest, Descriptor>();
   for (const entry of entries ?? []) {
     const { annotations, ...target } = entry;
-    const choice =
-      platforms && named && (await choose(source, entry, content, { ...options, platforms, named }));
-    if (choice) options.onUnwanted?.(choice.unwanted);
+    const choice = platforms && (await choose(source, entry, content, { ...options, platforms }));
+    if (choice) options.onChoice?.(target, choice);
     if (choice?.wanted.size === 0) continue;
     await storeGraph(source, entry, content, options, choice && (({ digest }) => choice.wanted.has(digest)));
     add(target, namesOf([annotations?.[CONTAINERD_NAME] ?? annotations?.[REF_NAME]]));

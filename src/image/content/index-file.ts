@@ -1,5 +1,5 @@
 /** index.json of the store: the images that it has, with the names that they go by. */
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { REF_NAME } from "../../spec/image/annotations.ts";
 import type { Descriptor } from "../../spec/image/descriptor.ts";
 import { parseIndex } from "../../spec/image/document.ts";
@@ -28,6 +28,12 @@ export async function readIndexFile(directory: ContentDirectory): Promise<IndexE
     name: descriptor.annotations?.[REF_NAME],
     descriptor,
   }));
+}
+
+/** Another text whenever index.json has been replaced, be it by the same. */
+export async function indexFileVersion(directory: ContentDirectory): Promise<string> {
+  const { ino, mtimeNs, ctimeNs, size } = await stat(directory.index, { bigint: true });
+  return [ino, mtimeNs, ctimeNs, size].join(" ");
 }
 
 /** Replaces all entries. The caller has the store's lock. */

@@ -25,14 +25,15 @@ export interface Kept {
 const chainMark = "chain ";
 
 export class Lease implements AsyncDisposable {
+  /** Of its file. */
+  readonly path: string;
   readonly #directory: ContentDirectory;
-  readonly #path: string;
   readonly #lines = new Set<string>();
   #file: FileHandle | undefined;
 
   private constructor(directory: ContentDirectory, path: string, file: FileHandle) {
     this.#directory = directory;
-    this.#path = path;
+    this.path = path;
     this.#file = file;
   }
 
@@ -82,7 +83,7 @@ export class Lease implements AsyncDisposable {
     const file = this.#file;
     this.#file = undefined;
     if (file === undefined) return;
-    await rm(this.#path, { force: true });
+    await rm(this.path, { force: true });
     await file.close();
   }
 }
@@ -90,12 +91,15 @@ export class Lease implements AsyncDisposable {
 /**
  * What all living leases keep, by name only: the caller adds what the blobs reach. Removes the dead ones.
  * The caller has the store's lock.
+ * @param except does not count: the caller's own
  */
-export async function readLeases(directory: ContentDirectory): Promise<Kept> {
+export async function readLeases(directory: ContentDirectory, except?: Lease): Promise<Kept> {
   const digests = new Set<Digest>();
   const chainIDs = new Set<ChainID>();
   for (const name of await readdir(directory.leases)) {
-    const text = await readLease(join(directory.leases, name));
+    const path = join(directory.leases, name);
+    if (path === except?.path) continue;
+    const text = await readLease(path);
     for (const line of text?.split("\n") ?? []) {
       if (isDigest(line)) digests.add(line);
       else if (line.startsWith(chainMark)) chainIDs.add(line.slice(chainMark.length) as ChainID);

@@ -5,7 +5,7 @@ import type { Descriptor } from "../../spec/image/descriptor.ts";
 import { type Digest, digestOf } from "../../spec/image/digest.ts";
 import { type Collected, type CollectOptions, collect } from "./collect.ts";
 import { ContentDirectory } from "./directory.ts";
-import { forgetManifests } from "./forget.ts";
+import { type ForgetOptions, type Forgotten, forgetManifests } from "./forget.ts";
 import { type FsckOptions, type FsckReport, fsck } from "./fsck.ts";
 import { readPieces } from "./hash-file.ts";
 import { Ingest, type IngestOptions, type IngestTarget } from "./ingest.ts";
@@ -132,9 +132,9 @@ export class ContentStore {
     return collect(this.directory, options);
   }
 
-  /** Takes out manifests that only indexes lead to. See `forgetManifests`. @returns those that are gone */
-  forget(manifests: Iterable<Digest>, signal?: AbortSignal): Promise<Digest[]> {
-    return forgetManifests(this.directory, manifests, signal);
+  /** Takes manifests out of indexes. See `forgetManifests`. */
+  forget(manifests: Iterable<Digest>, options: ForgetOptions): Promise<Forgotten> {
+    return forgetManifests(this.directory, manifests, options);
   }
 
   /** Verifies every blob and every image. */

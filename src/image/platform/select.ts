@@ -29,6 +29,8 @@ export interface Selection extends MatchOptions {
   readonly fetch: (descriptor: Descriptor) => Promise<Uint8Array>;
   /** Gives a config; asked where an index does not say for what its entries are. */
   readonly fetchConfig?: (descriptor: Descriptor) => Promise<ImageConfig>;
+  /** Whether a document can be had at all; what cannot is passed over. All can unless given. */
+  readonly isThere?: (descriptor: Descriptor) => Promise<boolean>;
   /** The image, for messages. */
   readonly subject: string;
 }
@@ -83,7 +85,7 @@ class Search {
   }
 
   async visit(descriptor: Descriptor, above: SelectedImage["documents"]): Promise<SelectedImage | undefined> {
-    const { fetch, subject, platform } = this.#selection;
+    const { fetch, isThere, subject, platform } = this.#selection;
     if (++this.#documents > MOST_DOCUMENTS || above.length > DEEPEST)
       throw this.#invalid("its indexes are nested too deep or are too many");
     const bytes = await fetch(descriptor);
@@ -101,6 +103,7 @@ class Search {
       if (platform !== undefined && !isUnknown(platform)) this.#offered.add(formatPlatform(platform));
     }
     for (const candidate of candidates(document.index, platform, this.#selection)) {
+      if (isThere && !(await isThere(candidate))) continue;
       const found = await this.visit(candidate, documents);
       if (found !== undefined) return found;
     }
@@ -148,6 +151,11 @@ export function checkConfigPlatform(
 ): void {
   const fault = platformFault(config, wanted, subject, options);
   if (fault !== undefined) throw fault;
+}
+
+/** Whether an image's config says that it is for `wanted`, or says nothing. See `checkConfigPlatform`. */
+export function isConfigFor(config: ImageConfig, wanted: Platform): boolean {
+  return platformFault(config, wanted, "") === undefined;
 }
 
 function platformFault(

@@ -25,6 +25,7 @@ export function bringsRoot(context: PlanContext): boolean {
   return (
     first !== undefined &&
     isRoot(first.destination) &&
+    !first.options.includes("remount") &&
     (first.type === "overlay" || isBind(first)) &&
     context.sourcePhase === "shim" &&
     !context.sharesMounts &&

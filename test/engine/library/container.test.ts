@@ -245,7 +245,7 @@ describe("pull", () => {
     const told: string[] = [];
     const onProgress: ContainerOptions["onProgress"] = ({ type }) => told.push(type);
     expect((await r.runt.run(name, { ...sh("echo pulled"), onProgress })).stdout).toBe("pulled\n");
-    expect(told.slice(0, 2)).toEqual(["resolved", "layers"]);
+    expect(told.slice(0, 3)).toEqual(["trying", "resolved", "layers"]);
     expect((await r.runt.pull(name)).name).toBe(name);
     await expect(r.runt.pull(`${registry.domain}/none`)).rejects.toMatchObject({ kind: "NotFound" });
   });

@@ -73,8 +73,9 @@ describe("the database", () => {
     } catch (caught) {
       error = caught;
     }
-    expect(isConflict(error)).toBe(true);
-    expect(isConflict(new Error("another"))).toBe(false);
+    expect(isConflict(error, "volumes.name")).toBe(true);
+    expect(isConflict(error, "containers.name")).toBe(false);
+    expect(isConflict(new Error("another"), "volumes.name")).toBe(false);
   });
 
   test("sixteen processes open it for the first time at once, and each counts to a hundred", async () => {
