@@ -43,9 +43,11 @@ export function execInCommand(
   { id, request }: Pick<ContainerRecord, "id" | "request">,
   words: readonly string[],
 ): HostCommand {
+  // The pipe that it writes to is the monitor's, made for it.
+  const own = ["--die-with-parent", "--give-stdio"];
   const argv =
     request.runtime === undefined
-      ? [...runt("runt-oci"), "--root", layout.runRoot, "exec", "--die-with-parent", id, ...words]
+      ? [...runt("runt-oci"), "--root", layout.runRoot, "exec", ...own, id, ...words]
       : ["/usr/bin/env", request.runtime, "--root", layout.foreignState(id), "exec", id, ...words];
   return { argv, env: environment() };
 }

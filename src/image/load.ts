@@ -56,10 +56,7 @@ export async function loadImages(
   try {
     for (const found of await loadArchive(input, content, { lease, signal, platforms, onChoice })) {
       const images = await imagesFor(stores, found.target, platforms);
-      for (const image of images) {
-        unwanted?.keep(image.manifest.digest);
-        await fillLayers(image, { ...stores, ...options, lease });
-      }
+      for (const image of images) await fillLayers(image, { ...stores, ...options, lease });
       loaded.push({ names: found.names, image: images[0]! });
     }
   } finally {

@@ -46,19 +46,28 @@ export async function removeImage(stores: Stores, text: string, options: RemoveO
     if (chosen.length < here.length)
       return removeSome(stores, text, image.target, chosen, { ...options, platforms });
   }
-  const last = name === undefined || image.names.length === 1;
+  // An ID may be that of an image in several indexes: the others have it for other machines too.
+  const names = platforms ? await namesOf(stores, image.target) : image.names;
+  const last = name === undefined || names.length === 1;
   if (!options.force) {
-    if (name === undefined && image.names.length > 1)
-      throw conflict(text, `it has ${image.names.length} names`);
+    if (name === undefined && names.length > 1) throw conflict(text, `it has ${names.length} names`);
     const user = last && userOf(stores, image);
     if (user) throw conflict(text, `${user} uses it`);
   }
-  const untagged = name === undefined ? image.names : [name];
+  const untagged = name === undefined ? names : [name];
   await stores.names.change({ remove: untagged, drop: last ? [image.target.digest] : [] }, options.signal);
   const deleted = await goneOf(stores, [image]);
   if (options.keepGarbage) return { untagged, deleted, layers: [], bytes: 0 };
   const { layers, bytes } = await collectGarbage(stores, options.signal);
   return { untagged, deleted, layers, bytes };
+}
+
+/** Names of the very manifest or index. */
+async function namesOf(stores: Stores, { digest }: Descriptor): Promise<string[]> {
+  const named = await stores.names.list();
+  return named.flatMap(({ name, descriptor }) =>
+    name !== undefined && descriptor.digest === digest ? [name] : [],
+  );
 }
 
 /** The image keeps its names, for the machines that it still is here for. */
@@ -69,10 +78,12 @@ async function removeSome(
   chosen: readonly PresentImage[],
   { force, keepGarbage, platforms, signal }: RemoveOptions & { readonly platforms: readonly Platform[] },
 ): Promise<Removed> {
-  for (const { image, platforms: itsOwn } of force ? [] : chosen) {
-    const user = userOf(stores, image);
-    if (user) throw conflict(text, `${user} uses the one for ${formatPlatform(itsOwn[0]!)}`);
-    const other = itsOwn.find((one) => !platforms.some((platform) => isSame(one, platform)));
+  const isMeant = (one: Platform) => platforms.some((platform) => isSame(one, platform));
+  const nameOf = (one: PresentImage) => formatPlatform(one.platforms.find(isMeant)!);
+  for (const one of force ? [] : chosen) {
+    const user = userOf(stores, one.image);
+    if (user) throw conflict(text, `${user} uses the one for ${nameOf(one)}`);
+    const other = one.platforms.find((platform) => !isMeant(platform));
     if (other) throw conflict(text, `the same image is there for ${formatPlatform(other)}`);
   }
   const { kept } = await stores.content.forget(
@@ -81,16 +92,18 @@ async function removeSome(
       from: new Set([index]),
       signal,
       check(entries) {
-        const names = entries.flatMap(({ name, descriptor }) => (descriptor.digest === index ? [name] : []));
+        const names = entries.flatMap(({ name, descriptor }) =>
+          name !== undefined && descriptor.digest === index ? [name] : [],
+        );
         if (names.length <= 1 || force) return;
         const hint = "--force removes it from all of them";
         throw conflict(text, `it would go from ${names.length} names: ${names.join(", ")}`, hint);
       },
     },
   );
-  for (const { image, platforms: itsOwn } of chosen) {
-    const keeper = kept.get(image.manifest.digest);
-    if (keeper) throw needed(text, formatPlatform(itsOwn[0]!), keeper);
+  for (const one of chosen) {
+    const keeper = kept.get(one.image.manifest.digest);
+    if (keeper) throw needed(text, nameOf(one), keeper);
   }
   const images = chosen.map(({ image }) => image);
   const deleted = await goneOf(stores, images);

@@ -68,6 +68,11 @@ export interface ExecOptions {
   readonly pidfdSocket?: string;
   readonly preserveFds?: number;
   readonly stdio?: readonly [number, number, number];
+  /**
+   * Whether pipes among its stdio were made for it alone. Then they belong to its user on the host, who could not open
+   * /dev/stdout otherwise in a user namespace of its own.
+   */
+  readonly giveStdio?: boolean;
 }
 
 /** How a process ended; only the CLI writes 128+n. */

@@ -129,6 +129,11 @@ short-name-mode = "enforcing"\n[[registry]]\nlocation = "blocked.example.com"\nb
       out("image", "inspect", "-f", "{{.Architecture}}", ...args, "many:1").trim();
     expect(architecture("--platform", "s390x")).toBe("s390x");
     expect(runt("image", "inspect", "--platform", "amd64", "many:1").status).toBe(1);
+    out("tag", "--platform", "arm64", "many:1", "many:2");
+    expect(runt("rmi", "--platform", "linux/arm64", "many:1").stderr).toBe(
+      "error: cannot remove many:1: it would go from 2 names: docker.io/library/many:1, docker.io/library/many:2\n",
+    );
+    expect(out("rmi", "many:2")).toBe("Untagged: many:2\n");
     expect(out("rmi", "--platform", "linux/arm64", "many:1")).toMatch(
       /^(Deleted: sha256:[0-9a-f]{64}\n){2}$/,
     );

@@ -237,6 +237,89 @@ describe("run --userns — podman-run(1)", () => {
   );
 });
 
+describe("maps that no kernel takes", () => {
+  idmapped(
+    "an id twice, on either side, is refused before there is a container, with a name and without",
+    async () => {
+      await using engine = await open();
+      const one = (containerID: number, hostID: number) => ({ containerID, hostID, size: 1 });
+      const refusal = (uid: ReturnType<typeof one>[], changes: RequestChanges = {}) =>
+        engine.engine.create(engine.request(within({ maps: { uid, gid: [one(0, 1000)] } }, changes)));
+      for (const name of [undefined, "named"]) {
+        await expect(refusal([one(0, 1000), one(1, 1000)], { name })).rejects.toMatchObject({
+          kind: "InvalidArgument",
+          message: "--userns: uid map 1:1000:1: hostID: range overlaps that of entry 0",
+        });
+      }
+      await expect(refusal([one(0, 1000), one(0, 1001)])).rejects.toThrow(/containerID: range overlaps/);
+      const said = [one(0, 1000), one(1, 1000)];
+      const auto = engine.request(within({ auto: { size: 5, uid: [], gid: said } }));
+      await expect(engine.engine.create(auto)).rejects.toThrow(/^--userns: gid map 1:1000:1: hostID/);
+      await expect(refusal([one(0, 1000), one(4_294_967_294, 1001)])).rejects.toThrow(
+        /^--userns: uid map: leave id 4294967294/,
+      );
+      expect(engine.remains()).toEqual([]);
+    },
+  );
+
+  idmapped("that the host's root is somebody in the container is not one of them", async () => {
+    await using engine = await open();
+    const maps = { ...map(300_000), gid: [{ containerID: 0, hostID: 0, size: 4000 }] };
+    const script = "rm /noexec; touch /mine; stat -c %u:%g /mine /data/file";
+    const { stdout, stderr } = await engine.output(engine.script(script, within({ maps })));
+    expect([stdout, stderr]).toEqual(["0:0\n12:34\n", ""]);
+  });
+});
+
+describe("who has joined another's user namespace", () => {
+  idmapped("keeps its ids from others when the other one is removed", async () => {
+    await using engine = await open();
+    const sleep = { command: ["sleep", "60"] };
+    const first = await engine.running(engine.request(within("auto", sleep)));
+    const second = await engine.running(engine.request(within({ container: first }, sleep)));
+    const { State } = await engine.engine.inspect(second);
+    const third = await engine.running(
+      engine.request(within({ path: `/proc/${State.Pid}/ns/user` }, { ...sleep, name: "third" })),
+    );
+    await engine.engine.remove(first, { force: true });
+    await engine.engine.remove(second, { force: true });
+    expect(await mapOf(engine, third, "uid")).toEqual([[0, 500_000, 1024]]);
+    const fourth = await engine.running(engine.request(within("auto", sleep)));
+    expect(await mapOf(engine, fourth, "uid")).toEqual([[0, 501_024, 1024]]);
+    await engine.engine.remove(third, { force: true });
+    await engine.engine.remove(fourth, { force: true });
+    for (const kind of ["uid", "gid"] as const) {
+      expect(engine.engine.context.store.idRanges.taken(kind)).toEqual([]);
+    }
+  });
+
+  idmapped("by a process: is refused at a start when that has other ids by then, or is gone", async () => {
+    await using engine = await open();
+    const holder = await engine.running(engine.request(within("auto", { command: ["sleep", "60"] })));
+    const { State } = await engine.engine.inspect(holder);
+    const path = `/proc/${State.Pid}/ns/user`;
+    const { id } = await engine.engine.create(
+      engine.script("cat /proc/self/uid_map; stat -c %u:%g /data/file", within({ path })),
+    );
+    const { containers } = engine.engine.context.store;
+    const { definition } = containers.get(id)!;
+    const start = async () => (await engine.engine.start(id, { attend: true })).finish();
+    expect(await start()).toBe(0);
+    expect(engine.logged(id).trim().split(/\s+/)).toEqual(["0", "500000", "1024", "12:34"]);
+    const gid = [{ containerID: 0, hostID: 300_000, size: 1024 }];
+    containers.update(id, { definition: { ...definition, idMaps: { ...definition.idMaps!, gid } } });
+    await expect(start()).rejects.toMatchObject({
+      kind: "FailedPrecondition",
+      message: `--userns=ns:${path}: has other ids than when the container was made`,
+    });
+    await engine.engine.remove(holder, { force: true });
+    await expect(start()).rejects.toMatchObject({
+      kind: "NotFound",
+      message: `--userns=ns:${path}: no such namespace`,
+    });
+  });
+});
+
 describe("the other verbs with a user namespace", () => {
   idmapped("exec and --user: names and numbers are the container's", async () => {
     await using engine = await open();
@@ -255,6 +338,22 @@ describe("the other verbs with a user namespace", () => {
       "0:0\nout",
     );
     expect(await run(["id", "-u"], "12:34")).toBe("12");
+  });
+
+  idmapped("a health check can open its own output", async () => {
+    await using engine = await open();
+    const times = {
+      intervalMs: 3_600_000,
+      timeoutMs: 20_000,
+      retries: 1,
+      startPeriodMs: 0,
+      startIntervalMs: 0,
+    };
+    const health = { test: ["CMD-SHELL", "id -u; echo well > /dev/stdout"], ...times };
+    const id = await engine.running(
+      engine.request(within("auto", { user: "alice", health, command: ["sleep", "60"] })),
+    );
+    expect(await engine.engine.healthCheck(id)).toMatchObject({ healthy: true, output: "1000\nwell\n" });
   });
 
   idmapped("cp into one that runs and out of it, and of one that has stopped", async () => {

@@ -10,7 +10,11 @@ export default command({
   source: "docker rmi",
   operands: ["image", "[image…]"],
   options: {
-    force: { type: "boolean", short: "f", summary: "all names of an ID, and images that containers use" },
+    force: {
+      type: "boolean",
+      short: "f",
+      summary: "all names of an ID, images that containers use, and --platform for all names of an image",
+    },
     noPrune: {
       type: "boolean",
       summary: "leave layers that nothing needs any more to the next runt image prune",
@@ -18,7 +22,7 @@ export default command({
     platform: {
       type: "strings",
       value: "os/arch[/variant]",
-      summary: "only the image for this machine; the name stays while there is one for another",
+      summary: "only the image for exactly this machine; the name stays while there is one for another",
     },
   },
   run: (context, operands, { force, noPrune, platform }) =>

@@ -69,7 +69,7 @@ export async function execInContainer(
       context.runtime,
       found,
       process,
-      { stdio: stdio.fds },
+      { stdio: stdio.fds, giveStdio: stdio.own },
       {
         stay: "untilExit",
         dieWithRuntime: request.dieWithUs ?? false,

@@ -159,9 +159,13 @@ async function configFor(
   record: ContainerRecord,
   plan: NetworkPlan,
 ): Promise<Record<string, unknown>> {
+  const { idMaps } = record.definition;
+  const { user } = record.request.namespaces;
+  if (idMaps && typeof user === "object" && "path" in user) {
+    (await import("../user-namespace/of-process.ts")).checkMapsOfPath(user.path, idMaps);
+  }
   const facts = await specFacts(context, record, plan);
   let config = configOf(record.request, record.definition, facts);
-  const { idMaps } = record.definition;
   if (idMaps) config = (await import("../spec/id-maps.ts")).withIdMaps(config, record, idMaps);
   const vendors = record.request.devices.map(({ host }) => host).filter((host) => !host.startsWith("/"));
   if (vendors.length === 0) return config;

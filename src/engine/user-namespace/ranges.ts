@@ -19,10 +19,10 @@ export function allot(
     [{ first: 0, count: size }],
     fixed.map((map) => ({ first: map.containerID, count: map.size })),
   );
-  const free = without(
-    [...available].sort((a, b) => a.first - b.first),
-    [...taken, ...fixed.map((map) => ({ first: map.hostID, count: map.size }))],
-  );
+  const free = without(disjoint([...available].sort((a, b) => a.first - b.first)), [
+    ...taken,
+    ...fixed.map((map) => ({ first: map.hostID, count: map.size })),
+  ]);
   const needed = inside.reduce((sum, { count }) => sum + count, 0);
   // In one piece if there is one: the kernel takes 340 lines, and people read them.
   const whole = free.find(({ count }) => count >= needed);
@@ -40,6 +40,13 @@ export function allot(
     }
   }
   return maps.sort((a, b) => a.containerID - b.containerID);
+}
+
+/** Two lines of a file may give the same ids. */
+function disjoint(ranges: readonly IdRange[]): IdRange[] {
+  const apart: IdRange[] = [];
+  for (const range of ranges) apart.push(...without([range], apart));
+  return apart;
 }
 
 /** What of `ranges` is in none of `others`, in the same order. */

@@ -1,14 +1,17 @@
 /** `--userns`: from what is asked for to maps of ids. */
-import { readFileSync, statSync } from "node:fs";
 import { RuntError } from "../../errors.ts";
 import { MergedView } from "../../image/snapshot/merged.ts";
 import { isPrivileged } from "../../image/snapshots.ts";
 import { type IdRange, subordinateIds } from "../../linux/subordinate-ids.ts";
+import { layerMapping } from "../../runtime/plan/overlay.ts";
 import type { LinuxIDMapping } from "../../spec/runtime/id-mapping.ts";
+import { checkIdMap } from "../../spec/runtime/validate/id-maps.ts";
 import { findRecord } from "../container/find.ts";
 import type { EngineContext } from "../context.ts";
 import type { ContainerRequest, IdMaps } from "../request.ts";
+import { isSame } from "../spec/id-maps.ts";
 import type { IdKind } from "../store/id-ranges.ts";
+import { mapOfProcess, mapsOfPath } from "./of-process.ts";
 import { allot, keepIdMap, mapInOrder } from "./ranges.ts";
 import { neededIds } from "./size.ts";
 
@@ -82,8 +85,14 @@ function resolutionOf(here: Surroundings): Resolution {
   if ("keepId" in asked) return keepIds(here, asked.keepId);
   if ("maps" in asked) return fixed(here, asked.maps);
   if ("subordinate" in asked) return fixed(here, subordinate(here, asked.subordinate));
-  if ("path" in asked) return joined(request, mapsOfPath(asked.path));
-  return joined(request, findRecord(context, asked.container, "create").definition.idMaps);
+  if ("path" in asked) {
+    const maps = mapsOfPath(asked.path, "create");
+    if (maps && !own) checkLayers(maps);
+    // As with "keep-id": who has everybody's ids takes them from nobody.
+    return joined(request, maps, (id) => maps && !isSame(maps) && note(context.store, id, maps));
+  }
+  const other = findRecord(context, asked.container, "create");
+  return joined(request, other.definition.idMaps, (id) => context.store.idRanges.share(other.id, id));
 }
 
 function bothKinds(of: (kind: IdKind) => LinuxIDMapping[]): IdMaps {
@@ -128,37 +137,28 @@ function keepIds(
   );
 }
 
-function joined(request: ContainerRequest, maps: IdMaps | undefined): Resolution {
-  if (maps) return { request, take: () => maps };
+/**
+ * @param keep in the transaction that makes the container: notes that it has these ids too, since it may run on when the
+ *   other one is removed
+ */
+function joined(request: ContainerRequest, maps: IdMaps | undefined, keep: (id: string) => void): Resolution {
+  if (maps) {
+    return {
+      request,
+      take(id) {
+        keep(id);
+        return maps;
+      },
+    };
+  }
   const namespaces = { ...request.namespaces, user: "host" } as const;
   return { request: { ...request, namespaces }, take: () => undefined };
 }
 
-/** Undefined: the one that we are in. @throws {RuntError} for a path that does not say whose it is */
-function mapsOfPath(path: string): IdMaps | undefined {
-  const pid = /^\/proc\/(\d+)\/ns\/user$/.exec(path)?.[1];
-  if (pid === undefined) {
-    const what = `--userns=ns:${path}: the ids of a namespace are known by one of its processes`;
-    throw refused("Unimplemented", what, "give it as ns:/proc/PID/ns/user");
-  }
-  try {
-    if (statSync(path).ino === statSync("/proc/self/ns/user").ino) return undefined;
-    return { uid: mapOfProcess(pid, "uid"), gid: mapOfProcess(pid, "gid") };
-  } catch (error) {
-    throw refused("NotFound", `--userns=ns:${path}: no such namespace`, undefined, error);
-  }
-}
-
-function mapOfProcess(pid: string, kind: IdKind): LinuxIDMapping[] {
-  return readFileSync(`/proc/${pid}/${kind}_map`, "latin1")
-    .trim()
-    .split("\n")
-    .map((line) => line.trim().split(/\s+/).map(Number))
-    .map(([containerID, hostID, size]) => ({ containerID: containerID!, hostID: hostID!, size: size! }));
-}
-
 /** What is said may be another container's too; but nobody gets it by "auto". */
-function fixed({ context, request }: Surroundings, maps: IdMaps): Resolution {
+function fixed({ context, request, own }: Surroundings, maps: IdMaps): Resolution {
+  checkMaps(maps);
+  if (!own) checkLayers(maps);
   return {
     request,
     take(id) {
@@ -166,6 +166,26 @@ function fixed({ context, request }: Surroundings, maps: IdMaps): Resolution {
       return maps;
     },
   };
+}
+
+/** @throws {RuntError} InvalidArgument for what no kernel takes: an id twice on either side, too many lines */
+function checkMaps(maps: IdMaps): void {
+  for (const kind of kinds) {
+    checkIdMap(maps[kind], [], ([i, field], message) => {
+      const map = maps[kind][i as number];
+      const where = map ? ` ${map.containerID}:${map.hostID}:${map.size}: ${String(field)}` : "";
+      throw refused("InvalidArgument", `--userns: ${kind} map${where}: ${message}`);
+    });
+  }
+}
+
+/** @throws {RuntError} InvalidArgument for maps that layers cannot be shown with */
+function checkLayers(maps: IdMaps): void {
+  if (isSame(maps)) return;
+  const kind = kinds.find((each) => layerMapping(maps[each]) === undefined);
+  if (!kind) return;
+  const what = `--userns: ${kind} map: leave id 4294967294 of the container, and one line, to its root file system`;
+  throw refused("InvalidArgument", what);
 }
 
 function note(store: EngineContext["store"], id: string, maps: IdMaps): void {
@@ -188,6 +208,7 @@ function subordinate({ own }: Surroundings, names: { readonly uid: string; reado
 
 function automatic(here: Surroundings, asked: { readonly size: number | undefined } & IdMaps): Resolution {
   const { context, request, layers, imageUser } = here;
+  checkMaps(asked);
   const size = asked.size ?? sizeFor(layers(), request.user ?? imageUser);
   const available = { uid: rangesFor(here, "uid"), gid: rangesFor(here, "gid") };
   const { idRanges } = context.store;
@@ -201,6 +222,7 @@ function automatic(here: Surroundings, asked: { readonly size: number | undefine
     request,
     take(id) {
       const maps = bothKinds(allotted);
+      if (!here.own) checkLayers(maps);
       note(context.store, id, maps);
       return maps;
     },

@@ -118,6 +118,7 @@ export async function startExec(
       keyring: state.keyring,
       stay: mode.stay,
       dieWithRuntime: mode.dieWithRuntime,
+      giveStdio: options.giveStdio ?? false,
     },
     host,
     await compileFilter(config, host),

@@ -29,6 +29,8 @@ export interface CreateMode {
   readonly monitor?: MonitorRequest | undefined;
   readonly dieWithRuntime: boolean;
   readonly waiting: Waiting;
+  /** Whether pipes among its stdio were made for it alone. */
+  readonly giveStdio?: boolean | undefined;
   /** An fd of ours that gets a terminal's master, where there is no console socket. */
   readonly consoleFd?: number | undefined;
   /** The configuration as a value, in place of a file. */
@@ -92,6 +94,7 @@ export async function prepare(
       listenFds,
       stay: mode.stay,
       monitor: mode.monitor,
+      giveStdio: mode.giveStdio,
       dieWithRuntime: mode.dieWithRuntime,
       notifyDirectory: options.notifySocket ? join(stateDirectory, "notify") : undefined,
       cgroup: { path: cgroupDirectory(cgroupPlan), placement: cgroup.placement, writes: cgroupPlan.writes },

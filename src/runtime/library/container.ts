@@ -80,6 +80,7 @@ export async function createContainer(options: ContainerOptions): Promise<Contai
         loaded,
         shim,
         consoleFd: stdio.console,
+        giveStdio: stdio.own,
       },
       options.signal,
     );
@@ -178,7 +179,13 @@ export class Container implements AsyncDisposable {
         consoleFd: stdio.console,
         signal,
       } as const;
-      const launched = await startExec(this.#context, found, process, { stdio: stdio.fds }, mode);
+      const launched = await startExec(
+        this.#context,
+        found,
+        process,
+        { stdio: stdio.fds, giveStdio: stdio.own },
+        mode,
+      );
       stdio.connect();
       return new ContainerProcess(launched, stdio);
     } catch (error) {

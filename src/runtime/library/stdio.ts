@@ -21,6 +21,8 @@ export class Stdio {
   stdin: Writable | null;
   stdout: Readable | null;
   readonly stderr: Readable | null;
+  /** Whether nobody else has them: none is a stream of ours or of the caller. */
+  readonly own: boolean;
   readonly #far: Fd[] = [];
   readonly #terminal: Terminal | undefined;
 
@@ -28,6 +30,7 @@ export class Stdio {
     if (options === "terminal") this.#terminal = new Terminal();
     const each = options === "terminal" ? "ignore" : options;
     const [first, second, third] = typeof each === "object" ? each : [each, each, each];
+    this.own = [first, second, third].every((option) => option === "pipe" || option === "ignore");
     const [stdin, fd0] = this.#stream(first, 0);
     const [stdout, fd1] = this.#stream(second, 1);
     const [stderr, fd2] = this.#stream(third, 2);

@@ -24,6 +24,8 @@ export interface CreateRequest {
   readonly stay: "untilReady" | "untilExit" | "monitor";
   /** What the shim does as the container's monitor. */
   readonly monitor?: MonitorRequest | undefined;
+  /** Whether pipes among its stdio were made for it alone; a monitor makes such. */
+  readonly giveStdio?: boolean | undefined;
   /** Whether the container ends with the process that made it. */
   readonly dieWithRuntime: boolean;
   /** Directory on the host that appears as /run/notify in the container. */

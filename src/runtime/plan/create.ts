@@ -264,8 +264,13 @@ function planConsole(context: PlanContext, before: HostStep[]): Op[] {
   return [consoleOp(context)];
 }
 
-/** Root of a user namespace may not give away what belongs to nobody there: pipes that the host's root has made. */
+/**
+ * Root of a user namespace may not give away what belongs to nobody there: pipes that the host's root has made. Only those
+ * that were made for the container: what our caller has as its own streams is not ours to give, and others use it too.
+ */
 function stdioOps(context: PlanContext): Op[] {
+  const { monitor, giveStdio = false } = context.request;
+  if (!monitor && !giveStdio) return [];
   const { terminal, user } = context.config.process;
   const uid = hostId(context.config.linux.uidMappings, user.uid);
   if (terminal || uid === undefined || context.sourcePhase !== "shim") return [];

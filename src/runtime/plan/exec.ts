@@ -41,6 +41,8 @@ export interface ExecRequest {
   readonly keyring: "new" | "inherited";
   readonly stay: "untilExec" | "untilExit";
   readonly dieWithRuntime: boolean;
+  /** Whether pipes among its stdio were made for it alone. */
+  readonly giveStdio: boolean;
 }
 
 /** @see runc-exec(8): the specification has no exec */
@@ -142,9 +144,9 @@ export function planExec(request: ExecRequest, host: HostFacts, seccomp: Compile
   };
 }
 
-/** As at create: pipes of the host's root are not the container's to give away. */
-function stdioOps({ config, process, joinsUserns }: ExecRequest, host: HostFacts): Op[] {
+/** As at create: pipes of the host's root are not the container's to give away, and our caller's are not ours. */
+function stdioOps({ config, process, joinsUserns, giveStdio }: ExecRequest, host: HostFacts): Op[] {
   const uid = hostId(config.linux.uidMappings, process.user.uid);
-  if (process.terminal || !joinsUserns || !host.capable || uid === undefined) return [];
+  if (!giveStdio || process.terminal || !joinsUserns || !host.capable || uid === undefined) return [];
   return [{ op: "chown_stdio", uid, gid: 0xffff_ffff, at: "process.user" }];
 }

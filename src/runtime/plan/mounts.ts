@@ -2,14 +2,13 @@
 
 import { RuntError } from "../../errors.ts";
 import * as k from "../../linux/mount-flags.ts";
-import type { LinuxIDMapping } from "../../spec/runtime/id-mapping.ts";
 import type { Mount } from "../../spec/runtime/mount.ts";
 import { Make, type Op } from "../wire/ops.ts";
 import type { PlanContext } from "./context.ts";
 import { hostId } from "./id-maps.ts";
 import { idmapOps, type MapSlots, mapOf, mapSlot, type Naming } from "./mount-id-maps.ts";
 import { type SortedMountOptions, sortMountOptions } from "./mount-options.ts";
-import { idmappedOverlay, mounterMapping } from "./overlay.ts";
+import { idmappedOverlay, layerMapping } from "./overlay.ts";
 import { placeOp } from "./place.ts";
 
 /** What mounts need done, by when. */
@@ -242,7 +241,12 @@ function overlayOps(
       make.op === "mount" ? [{ op: "private_mounts" }, make, { op: "former_mounts" }] : [make];
     return { shim: [...ops, ...after], init: [place], final: [] };
   }
-  const [uid, gid] = map.map((ranges) => [...ranges, mounterMapping]) as [LinuxIDMapping[], LinuxIDMapping[]];
+  const [uid, gid] = map.map(layerMapping);
+  if (!uid || !gid) {
+    const subject = `config.json: ${naming.at}.${uid ? "gid" : "uid"}Mappings`;
+    const what = `${subject}: an overlay needs id 4294967294 and one more line for its own files`;
+    throw new RuntError("InvalidArgument", what, { operation: "create", subject });
+  }
   const { userns, open } = mapSlot([uid, gid], naming);
   const shim = [...open, ...idmappedOverlay(tree, options.data, userns, make), ...after];
   return { shim, init: [place], final: [] };

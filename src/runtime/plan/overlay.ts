@@ -7,13 +7,26 @@
  */
 import { posix } from "node:path";
 import * as k from "../../linux/mount-flags.ts";
+import type { LinuxIDMapping } from "../../spec/runtime/id-mapping.ts";
 import type { Op } from "../wire/ops.ts";
 
+/** The last id that there is. */
+const mounterId = 4_294_967_294;
+/** Lines that the kernel takes. */
+const maxLines = 340;
+
 /**
- * What the upper directory's map needs beside the container's: whiteouts and the like are made by whoever mounted it, the
- * host's root, who would have no number there otherwise (EOVERFLOW). No container can have this one, the last that there is.
+ * The map of a layer: the container's, and what the upper directory needs beside it. Whiteouts and the like are made by
+ * whoever mounted it, the host's root, who would have no number there otherwise (EOVERFLOW): the last id, unless it is
+ * somebody in the container.
+ * @returns undefined where the container has that id itself, or no line is left
  */
-export const mounterMapping = { containerID: 4_294_967_294, hostID: 0, size: 1 } as const;
+export function layerMapping(container: readonly LinuxIDMapping[]): LinuxIDMapping[] | undefined {
+  if (container.some(({ hostID }) => hostID === 0)) return [...container];
+  const isTaken = container.some(({ containerID, size }) => containerID + size > mounterId);
+  if (isTaken || container.length >= maxLines) return undefined;
+  return [...container, { containerID: mounterId, hostID: 0, size: 1 }];
+}
 
 /** @param userns slot of the user namespace whose map it is @param make mounts the overlay */
 export function idmappedOverlay(tree: string, data: readonly string[], userns: string, make: Op): Op[] {

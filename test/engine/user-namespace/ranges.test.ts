@@ -20,6 +20,13 @@ describe("allot", () => {
     expect(allot(11, [], pool, taken)).toBeUndefined();
   });
 
+  test("ids that two lines give are there once", () => {
+    const range = { first: 1000, count: 5 };
+    const overlapping = [range, range, { first: 1003, count: 10 }];
+    expect(allot(10, [], overlapping, [])).toEqual([line(0, 1000, 5), line(5, 1005, 5)]);
+    expect(allot(14, [], overlapping, [])).toBeUndefined();
+  });
+
   test("what is said stays, and its ids are given to nobody else", () => {
     expect(allot(10, [line(3, 1000, 2)], pool, [])).toEqual([
       line(0, 1002, 3),

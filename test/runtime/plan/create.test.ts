@@ -236,6 +236,18 @@ describe("namespaces in a plan", () => {
     expect(ops(plan, "shim", "open_tree")[0]).toMatchObject({ path: "/bundle/rootfs" });
     expect(ops(plan, "init", "open_tree")).toEqual([]);
   });
+
+  test("the host's root gives away pipes that were made for the container, and none of its caller's", () => {
+    const gives = (request: object) => ops(aPlanOf(mapped, { request }), "shim", "chown_stdio");
+    expect(gives({})).toEqual([]);
+    expect(gives({ giveStdio: true })).toMatchObject([{ uid: mapped.linux.uidMappings[0]!.hostID }]);
+    const monitor = {
+      ...{ socket: 3, directory: "/m", oomScoreAdj: 0, input: "none", log: undefined },
+      ...{ exitCommand: undefined, health: undefined },
+      restart: { on: "never", soonMs: 0, laterMs: 0, longRunMs: 0 },
+    };
+    expect(gives({ monitor })).toHaveLength(1);
+  });
 });
 
 describe("fds in a plan", () => {

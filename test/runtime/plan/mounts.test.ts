@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import * as k from "../../../src/linux/mount-flags.ts";
 import { planMounts } from "../../../src/runtime/plan/mounts.ts";
+import { planRootfs } from "../../../src/runtime/plan/rootfs.ts";
 import { Make } from "../../../src/runtime/wire/ops.ts";
 import { type Json, namespaces } from "../../support/bundle.ts";
 import { aPlanContext, type Surroundings } from "./context.ts";
@@ -110,6 +111,15 @@ describe("the ops of a mount", () => {
     expect(shim.map(({ op }) => op)).toEqual(["open_tree", "tree_setattr"]);
     expect(shim[1]).toMatchObject({ propagation: k.MS_SLAVE });
     expect(init.map(({ op }) => op)).toEqual(["move_mount"]);
+  });
+
+  test("what is mounted on / first is the root, but a remount changes the one that is there", () => {
+    const attached = (mount: Json) => {
+      const context = aPlanContext({ mounts: [mount], ...userns }, withSources);
+      return planRootfs(context).attach.some(({ op }) => op === "attach_root");
+    };
+    expect(attached({ destination: "/", source: "/data", options: ["rbind"] })).toBe(false);
+    expect(attached({ destination: "/", options: ["remount", "bind", "ro"] })).toBe(true);
   });
 
   test("an idmapped mount has a user namespace made for it", () => {

@@ -48,6 +48,11 @@ export default command({
       summary: "the process is killed when this command is",
       hidden: true,
     },
+    giveStdio: {
+      type: "boolean",
+      summary: "pipes among its stdio were made for it: its user gets them",
+      hidden: true,
+    },
     ignorePaused: {
       type: "boolean",
       summary: "also into a paused container; the process runs when it resumes",
