@@ -4,24 +4,22 @@
  * the user's own and the subordinate ones of /etc/subuid; there is one for all programs of a user.
  * @see user_namespaces(7), newuidmap(1)
  */
-import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { readIdMap } from "../linux/id-map.ts";
 import { nativePath } from "../linux/native.ts";
 import { type IdRange, ownUser, subordinateIds } from "../linux/subordinate-ids.ts";
 import { defaultRoot } from "../runtime/library/default-root.ts";
+import type { LinuxIDMapping } from "../spec/runtime/id-mapping.ts";
+import { mapInOrder } from "./user-namespace/ranges.ts";
 
 /** Says to the command that it is the second time: whose ids they are. */
 const mark = "RUNT_USER_NAMESPACE_OF";
 
-/** One line of an id map, as config.json has it. */
-export interface IdMapping {
-  readonly containerID: number;
-  readonly hostID: number;
-  readonly size: number;
-}
-
 /** The id maps of an ordinary user: itself as root, behind it what else it has. */
-export function ownIdMaps(): { readonly uid: readonly IdMapping[]; readonly gid: readonly IdMapping[] } {
+export function ownIdMaps(): {
+  readonly uid: readonly LinuxIDMapping[];
+  readonly gid: readonly LinuxIDMapping[];
+} {
   const user = ownUser();
   const [uids, gids] = [subordinateIds("/etc/subuid", user), subordinateIds("/etc/subgid", user)];
   // newgidmap(1) and newuidmap(1) work in pairs: a file's group is as much a part of it as its user.
@@ -29,28 +27,14 @@ export function ownIdMaps(): { readonly uid: readonly IdMapping[]; readonly gid:
   return { uid: mapOf(user.uid, both ? uids : []), gid: mapOf(user.gid, both ? gids : []) };
 }
 
-function mapOf(own: number, ranges: readonly IdRange[]): IdMapping[] {
-  const map: IdMapping[] = [{ containerID: 0, hostID: own, size: 1 }];
-  let next = 1;
-  for (const { first, count } of ranges) {
-    map.push({ containerID: next, hostID: first, size: count });
-    next += count;
-  }
-  return map;
+function mapOf(own: number, ranges: readonly IdRange[]): LinuxIDMapping[] {
+  return mapInOrder([{ first: own, count: 1 }, ...ranges]);
 }
 
 /** The maps of the namespace that `enterUserNamespace` has made; undefined where it has not. */
 export function enteredIdMaps(): ReturnType<typeof ownIdMaps> | undefined {
   if (process.env[mark] === undefined) return undefined;
-  return { uid: readIdMap("/proc/self/uid_map"), gid: readIdMap("/proc/self/gid_map") };
-}
-
-function readIdMap(file: string): IdMapping[] {
-  return readFileSync(file, "latin1")
-    .trim()
-    .split("\n")
-    .map((line) => line.trim().split(/\s+/).map(Number))
-    .map(([containerID, hostID, size]) => ({ containerID: containerID!, hostID: hostID!, size: size! }));
+  return { uid: readIdMap("self", "uid"), gid: readIdMap("self", "gid") };
 }
 
 /**
@@ -66,7 +50,7 @@ export function enterUserNamespace(): void {
 export function execInUserNamespace(argv: readonly string[]): never {
   const maps = ownIdMaps();
   const { uid, name = String(uid) } = ownUser();
-  const text = (map: readonly IdMapping[]) =>
+  const text = (map: readonly LinuxIDMapping[]) =>
     map.map(({ containerID, hostID, size }) => `${containerID} ${hostID} ${size}`).join(" ");
   const program = nativePath("runt-userns");
   // Who became this user by setuid(2) alone may still be called root; and by that name root's places would be meant.

@@ -1,6 +1,6 @@
 /** The layers below a root directory, for those who need nothing else of its images. */
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { inFirstUserNamespace } from "../linux/id-map.ts";
 import { SnapshotStore } from "./snapshot/store.ts";
 
 /** Opens the layers of the images below `root`; made if need be. */
@@ -10,6 +10,5 @@ export function openSnapshots(root: string): SnapshotStore {
 
 /** Root of the machine, not of a user namespace: only that one may write `trusted.*` attributes. */
 export function isPrivileged(): boolean {
-  if (process.geteuid!() !== 0) return false;
-  return /^\s*0\s+0\s+4294967295\s*$/.test(readFileSync("/proc/self/uid_map", "latin1"));
+  return process.geteuid!() === 0 && inFirstUserNamespace();
 }

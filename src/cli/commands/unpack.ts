@@ -1,4 +1,4 @@
-import type { IdMapping } from "../../engine/ordinary-user.ts";
+import type { LinuxIDMapping } from "../../spec/runtime/id-mapping.ts";
 import { command } from "../command.ts";
 import { openImages, platformOption, toPlatform } from "../images.ts";
 import { interruptible } from "../interrupt.ts";
@@ -72,7 +72,7 @@ export default command({
 /** The ids that the files of the image have been given to: the container's are the same. */
 function withIdMaps<T extends { readonly linux: object }>(
   template: T,
-  { uid, gid }: { readonly uid: readonly IdMapping[]; readonly gid: readonly IdMapping[] },
+  { uid, gid }: { readonly uid: readonly LinuxIDMapping[]; readonly gid: readonly LinuxIDMapping[] },
 ) {
   return { ...template, linux: { ...template.linux, uidMappings: uid, gidMappings: gid } };
 }

@@ -1,7 +1,8 @@
 /** The user namespace of a process that is no container's: `--userns=ns:/proc/PID/ns/user`. */
-import { readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { RuntError } from "../../errors.ts";
-import type { LinuxIDMapping } from "../../spec/runtime/id-mapping.ts";
+import { readIdMap } from "../../linux/id-map.ts";
+import { mapText } from "../../runtime/plan/id-maps.ts";
 import type { IdMaps } from "../request.ts";
 import type { IdKind } from "../store/id-ranges.ts";
 
@@ -15,7 +16,7 @@ export function mapsOfPath(path: string, operation: string): IdMaps | undefined 
   }
   try {
     if (statSync(path).ino === statSync("/proc/self/ns/user").ino) return undefined;
-    return { uid: mapOfProcess(pid, "uid"), gid: mapOfProcess(pid, "gid") };
+    return { uid: readIdMap(pid, "uid"), gid: readIdMap(pid, "gid") };
   } catch (error) {
     throw new RuntError("NotFound", `--userns=ns:${path}: no such namespace`, { operation, path }, error);
   }
@@ -29,7 +30,7 @@ export function mapsOfPath(path: string, operation: string): IdMaps | undefined 
  */
 export function checkMapsOfPath(path: string, maps: IdMaps): void {
   const now = mapsOfPath(path, "start");
-  const same = (kind: IdKind) => now && text(now[kind]) === text(maps[kind]);
+  const same = (kind: IdKind) => now && mapText(now[kind]) === mapText(maps[kind]);
   if (same("uid") && same("gid")) return;
   const what = `--userns=ns:${path}: has other ids than when the container was made`;
   throw new RuntError("FailedPrecondition", what, {
@@ -37,16 +38,4 @@ export function checkMapsOfPath(path: string, maps: IdMaps): void {
     path,
     hint: "make the container anew, with a process of that namespace",
   });
-}
-
-function text(map: readonly LinuxIDMapping[]): string {
-  return map.map(({ containerID, hostID, size }) => `${containerID} ${hostID} ${size}`).join();
-}
-
-export function mapOfProcess(pid: string, kind: IdKind): LinuxIDMapping[] {
-  return readFileSync(`/proc/${pid}/${kind}_map`, "latin1")
-    .trim()
-    .split("\n")
-    .map((line) => line.trim().split(/\s+/).map(Number))
-    .map(([containerID, hostID, size]) => ({ containerID: containerID!, hostID: hostID!, size: size! }));
 }

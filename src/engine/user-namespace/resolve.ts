@@ -2,6 +2,7 @@
 import { RuntError } from "../../errors.ts";
 import { MergedView } from "../../image/snapshot/merged.ts";
 import { isPrivileged } from "../../image/snapshots.ts";
+import { readIdMap } from "../../linux/id-map.ts";
 import { type IdRange, subordinateIds } from "../../linux/subordinate-ids.ts";
 import { layerMapping } from "../../runtime/plan/overlay.ts";
 import type { LinuxIDMapping } from "../../spec/runtime/id-mapping.ts";
@@ -11,7 +12,7 @@ import type { EngineContext } from "../context.ts";
 import type { ContainerRequest, IdMaps } from "../request.ts";
 import { isSame } from "../spec/id-maps.ts";
 import type { IdKind } from "../store/id-ranges.ts";
-import { mapOfProcess, mapsOfPath } from "./of-process.ts";
+import { mapsOfPath } from "./of-process.ts";
 import { allot, keepIdMap, mapInOrder } from "./ranges.ts";
 import { neededIds } from "./size.ts";
 
@@ -110,7 +111,7 @@ function ownIds(): OwnIds {
     const what = "--userns: an ordinary user's containers need its user namespace for that";
     throw refused("FailedPrecondition", what, "runt unshare runt run …");
   }
-  const [uid, gid] = [mapOfProcess("self", "uid"), mapOfProcess("self", "gid")];
+  const [uid, gid] = [readIdMap("self", "uid"), readIdMap("self", "gid")];
   const sum = (maps: LinuxIDMapping[]) => maps.reduce((total, { size }) => total + size, 0);
   return { outside: { uid: uid[0]!.hostID, gid: gid[0]!.hostID }, count: { uid: sum(uid), gid: sum(gid) } };
 }

@@ -2,36 +2,10 @@
 import { existsSync, readFileSync, type Stats, statSync } from "node:fs";
 import { homedir } from "node:os";
 
-const paths = [
-  ...[
-    "/",
-    "/bin",
-    "/boot",
-    "/dev",
-    "/etc",
-    "/etc/passwd",
-    "/etc/pki",
-    "/etc/shadow",
-    "/home",
-    "/lib",
-    "/lib64",
-  ],
-  ...[
-    "/media",
-    "/opt",
-    "/proc",
-    "/root",
-    "/run",
-    "/sbin",
-    "/srv",
-    "/sys",
-    "/tmp",
-    "/usr",
-    "/var",
-    "/var/lib",
-  ],
-  "/var/log",
-];
+const paths = (
+  "/ /bin /boot /dev /etc /etc/passwd /etc/pki /etc/shadow /home /lib /lib64 /media /opt /proc /root /run /sbin /srv " +
+  "/sys /tmp /usr /var /var/lib /var/log"
+).split(" ");
 
 /** By what it is, and not by name: "/bin" is a link mostly, and any directory may be mounted elsewhere too. */
 export function isEverybodys(file: Stats): boolean {

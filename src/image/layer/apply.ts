@@ -3,9 +3,10 @@
  * that no part of it has to fit into memory.
  */
 import { createHash, type Hash } from "node:crypto";
-import { constants, openSync, readFileSync } from "node:fs";
+import { constants, openSync } from "node:fs";
 import { RuntError } from "../../errors.ts";
 import { Fd } from "../../linux/fd.ts";
+import { inFirstUserNamespace } from "../../linux/id-map.ts";
 import { O_PATH } from "../../linux/openat2.ts";
 import type { DiffID, Digest, DigestAlgorithm } from "../../spec/image/digest.ts";
 import { type Compression, compressionOf } from "../../spec/image/media-types.ts";
@@ -157,9 +158,7 @@ let devicesHere: "make" | "skip" | undefined;
 
 /** A user namespace makes no devices, but for whiteouts. */
 function devices(): "make" | "skip" {
-  devicesHere ??= /^\s*0\s+0\s+4294967295\s*$/.test(readFileSync("/proc/self/uid_map", "latin1"))
-    ? "make"
-    : "skip";
+  devicesHere ??= inFirstUserNamespace() ? "make" : "skip";
   return devicesHere;
 }
 

@@ -1,8 +1,9 @@
 /** Where state is kept when nobody says. */
-import { lstatSync, mkdirSync, readFileSync } from "node:fs";
+import { lstatSync, mkdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { RuntError } from "../../errors.ts";
+import { inFirstUserNamespace } from "../../linux/id-map.ts";
 import { hasCode } from "../../linux/system-error.ts";
 
 /**
@@ -18,8 +19,7 @@ export function defaultRoot(): string {
 /** Not root; or root of a user namespace that another user made. */
 export function isOrdinaryUser(): boolean {
   if (process.geteuid!() !== 0) return true;
-  const isInitial = /^\s*0\s+0\s+4294967295\s*$/.test(readFileSync("/proc/self/uid_map", "latin1"));
-  return !isInitial && process.env.USER !== "root";
+  return !inFirstUserNamespace() && process.env.USER !== "root";
 }
 
 /** Anybody could have made it before us in /tmp, and would then own the state of our containers. */
