@@ -34,7 +34,7 @@ export default command({
     const images = await openImages(context);
     const registry = await toRegistryOptions(options);
     const platform = await toPlatform(options.platform);
-    const tagged = (await images.list()).flatMap((image) =>
+    const tagged = (allTags ? await images.list() : []).flatMap((image) =>
       image.names.filter((one) => parsed(one)?.tag !== undefined),
     );
     const repositoryOf = (text: string) => repositoryName(parseReference(text));
