@@ -270,14 +270,18 @@ export class TestEngine implements AsyncDisposable {
         if (error.kind !== "NotFound") throw error;
       });
     }
-    // Exit commands that are just ending.
-    await eventually(
-      () => (processesOf(this.directory).length === 0 ? true : undefined),
-      `the end of ${processesOf(this.directory)}`,
-    );
+    await ended(this.directory);
     this.engine[Symbol.dispose]();
     await deleteTree(this.directory);
   }
+}
+
+/** Waits for exit commands that are just ending: they write to the engine's directory after their container has gone. */
+export async function ended(directory: string): Promise<void> {
+  await eventually(
+    () => (processesOf(directory).length === 0 ? true : undefined),
+    `the end of processes ${processesOf(directory)}`,
+  );
 }
 
 /** Pids of programs that have `text` in their command line. */

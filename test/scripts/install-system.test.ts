@@ -13,6 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ended } from "../engine/an-engine.ts";
 import { busyboxArchive } from "../support/busybox-archive.ts";
 import { eventually } from "../support/container.ts";
 import { asRoot } from "../support/needs.ts";
@@ -73,6 +74,7 @@ describe.skipIf(!isBuilt)("install-system (needs a build)", () => {
     const id = runt("run", "-d", "--rm", "--network=none", "bb", "sleep", "0.2");
     expect(id).toMatch(/^[0-9a-f]{64}$/);
     await eventually(() => (runt("ps", "-aq") === "" ? true : undefined), "the container to be removed");
+    await ended(own);
     rmSync(own, { recursive: true });
   });
 

@@ -14,6 +14,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { describe, expect } from "vitest";
+import { ended } from "../engine/an-engine.ts";
 import { aBundle, testPrefix } from "../support/bundle.ts";
 import { busyboxArchive } from "../support/busybox-archive.ts";
 import { eventually, stateRoot } from "../support/container.ts";
@@ -115,6 +116,7 @@ describe("npm pack", () => {
       expect(existsSync(state)).toBe(true);
       await eventually(() => (existsSync(state) ? undefined : true), "the end of what was left");
       expect(existsSync(join(directory, "run", id!))).toBe(false);
+      await ended(directory);
     },
     120_000,
   );
