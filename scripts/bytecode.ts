@@ -18,7 +18,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /** V8 takes bytecode only under the flags it was made under: those that native-shims/launcher.c gives to Node. */
-const everyCommand = ["--disable-sigusr1", "--v8-pool-size=1"];
+const everyCommand = ["--disable-sigusr1", "--v8-pool-size=1", "--no-verify-snapshot-checksum"];
 const shortCommand = [
   "--min-semi-space-size=16",
   "--no-opt",

@@ -49,6 +49,9 @@ export function command<const O extends OptionSpecs>(definition: Command<O>): Co
   return definition as unknown as Command;
 }
 
+/** A command that is loaded when it is asked for: a program has fifty of them, and runs one. */
+export type CommandLoader = () => Promise<{ readonly default: Command }>;
+
 /** A program: its name, its global options and its commands. */
 export interface Program {
   readonly name: string;
@@ -60,12 +63,31 @@ export interface Program {
   /** Whom its messages are for: "programs" that know logrus's text, or "people". */
   readonly messages: "programs" | "people";
   /** Under the titles and in the order that help shows. */
-  readonly groups: readonly { readonly title: string; readonly commands: readonly Command[] }[];
+  readonly groups: readonly {
+    readonly title: string;
+    readonly commands: Readonly<Record<string, CommandLoader>>;
+  }[];
   /** What the program runs itself as: in no help and no completion. */
-  readonly hidden?: readonly Command[];
+  readonly hidden?: Readonly<Record<string, CommandLoader>>;
+}
+
+/** A title of help, with the commands under it. */
+export interface LoadedGroup {
+  readonly title: string;
+  readonly commands: readonly Command[];
 }
 
 /** All commands of a program that people call. */
-export function commandsOf(program: Program): readonly Command[] {
-  return program.groups.flatMap((group) => group.commands);
+export async function loadGroups({ groups }: Program): Promise<readonly LoadedGroup[]> {
+  return await Promise.all(
+    groups.map(async ({ title, commands }) => {
+      const modules = await Promise.all(Object.values(commands).map((load) => load()));
+      return { title, commands: modules.map((module) => module.default) };
+    }),
+  );
+}
+
+/** The same without titles. */
+export async function loadCommands(program: Program): Promise<readonly Command[]> {
+  return (await loadGroups(program)).flatMap(({ commands }) => commands);
 }

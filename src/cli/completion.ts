@@ -1,6 +1,6 @@
 /** Completion scripts, made from the same objects as help. What operands may be is listed when Tab is hit. */
 import { RuntError } from "../errors.ts";
-import { type Command, commandsOf, type Program } from "./command.ts";
+import { type Command, loadCommands, type Program } from "./command.ts";
 import { bash } from "./completion/bash.ts";
 import { fish } from "./completion/fish.ts";
 import { zsh } from "./completion/zsh.ts";
@@ -15,11 +15,11 @@ const writers: Readonly<Record<string, (program: Program, commands: readonly Com
  * The script for a shell.
  * @throws {RuntError} InvalidArgument for a shell that there is none for
  */
-export function completionScript(program: Program, shell: string): string {
+export async function completionScript(program: Program, shell: string): Promise<string> {
   const writer = Object.hasOwn(writers, shell) ? writers[shell] : undefined;
   if (!writer) {
     const what = `no completion for ${JSON.stringify(shell)}: bash, zsh or fish`;
     throw new RuntError("InvalidArgument", what, { operation: "completion" });
   }
-  return writer(program, commandsOf(program));
+  return writer(program, await loadCommands(program));
 }

@@ -1,6 +1,6 @@
 /** Help, set for a reader: one line of what it is, how to type it, then the options, wrapped to the terminal. */
 import { Help } from "commander";
-import type { Command, Program } from "./command.ts";
+import { type Command, loadGroups, type Program } from "./command.ts";
 import { longName, type OptionSpecs, placeholder } from "./option.ts";
 import { versionOption } from "./parse.ts";
 
@@ -100,9 +100,9 @@ export function commandHelp(program: Program, command: Command, page: Page): str
 }
 
 /** Help of the whole program. */
-export function programHelp(program: Program, page: Page): string {
+export async function programHelp(program: Program, page: Page): Promise<string> {
   const { title, term, items, paragraph } = typesetter(page);
-  const groups = program.groups.map(
+  const groups = (await loadGroups(program)).map(
     (group) => `${title(group.title)}\n${items(group.commands.map((c) => [c.name, c.summary]))}`,
   );
   return [

@@ -1,6 +1,6 @@
 /** Runs a program: global options, then the one command that is asked for, loaded when it is known. */
 import { messageOf } from "../errors.ts";
-import { type Command, type Context, commandsOf, type Program } from "./command.ts";
+import type { Command, Context, Program } from "./command.ts";
 import { imageContext, logOptions, type RuntimeOptionValues, runtimeContext } from "./globals.ts";
 import { type Log, openLog } from "./log.ts";
 import { writeAll } from "./output.ts";
@@ -40,9 +40,9 @@ export async function main(program: Program, args: readonly string[]): Promise<n
     log = openLog({ ...logOptions(values), plain });
     const [name, ...rest] = globals.operands;
     if (globals.help || name === undefined || name === "help" || name === "h") {
-      return await showHelp(program, named(program, globals.help ? globals.operands : rest));
+      return await showHelp(program, await named(program, globals.help ? globals.operands : rest));
     }
-    command = find(program, name);
+    command = await find(program, name);
     let words = rest;
     while (command.commands) {
       const group = await parseArgs(words, command.options, "at the first operand", dialect);
@@ -75,23 +75,20 @@ function run(program: Program, command: Command, parsed: Parsed, context: Contex
 }
 
 /** The command of that name. */
-function find(program: Program, name: string): Command {
-  const commands = commandsOf(program);
-  const found = [...commands, ...(program.hidden ?? [])].find((command) => command.name === name);
-  if (found) return found;
-  const near = suggestion(
-    name,
-    commands.map((command) => command.name),
-  );
+async function find(program: Program, name: string): Promise<Command> {
+  const tables = program.groups.map(({ commands }) => commands);
+  const table = [...tables, program.hidden ?? {}].find((commands) => Object.hasOwn(commands, name));
+  if (table) return (await table[name]!()).default;
+  const near = suggestion(name, tables.flatMap(Object.keys));
   throw new UnknownCommandError(
     `unknown command ${JSON.stringify(name)}${near ? `, did you mean ${JSON.stringify(near)}?` : ""}`,
   );
 }
 
 /** The command that the words are the name of; undefined without words. */
-function named(program: Program, [name, ...words]: readonly string[]): Command | undefined {
+async function named(program: Program, [name, ...words]: readonly string[]): Promise<Command | undefined> {
   if (name === undefined) return undefined;
-  let command = find(program, name);
+  let command = await find(program, name);
   for (const word of words) if (command.commands) command = subcommand(command, word);
   return command;
 }
@@ -99,7 +96,7 @@ function named(program: Program, [name, ...words]: readonly string[]): Command |
 async function showHelp(program: Program, command: Command | undefined): Promise<number> {
   const { commandHelp, pageOfStdout, programHelp } = await import("./help.ts");
   const page = pageOfStdout();
-  print(command === undefined ? programHelp(program, page) : commandHelp(program, command, page));
+  print(command === undefined ? await programHelp(program, page) : commandHelp(program, command, page));
   return 0;
 }
 

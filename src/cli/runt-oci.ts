@@ -1,24 +1,5 @@
 /** `runt-oci`: an OCI runtime for podman, containerd, dockerd and buildah to call. */
 import type { Program } from "./command.ts";
-import completion from "./commands/completion.ts";
-import checkpoint from "./commands/oci/checkpoint.ts";
-import create from "./commands/oci/create.ts";
-import remove from "./commands/oci/delete.ts";
-import events from "./commands/oci/events.ts";
-import exec from "./commands/oci/exec.ts";
-import features from "./commands/oci/features.ts";
-import kill from "./commands/oci/kill.ts";
-import list from "./commands/oci/list.ts";
-import pause from "./commands/oci/pause.ts";
-import ps from "./commands/oci/ps.ts";
-import restore from "./commands/oci/restore.ts";
-import resume from "./commands/oci/resume.ts";
-import run from "./commands/oci/run.ts";
-import spec from "./commands/oci/spec.ts";
-import start from "./commands/oci/start.ts";
-import state from "./commands/oci/state.ts";
-import update from "./commands/oci/update.ts";
-import version from "./commands/oci/version.ts";
 import { end } from "./end.ts";
 import { runtimeOptions } from "./globals.ts";
 import { main } from "./main.ts";
@@ -32,12 +13,40 @@ export const runtOci: Program = {
   options: runtimeOptions,
   messages: "programs",
   groups: [
-    { title: "Life of a container", commands: [create, start, state, kill, remove, run] },
+    {
+      title: "Life of a container",
+      commands: {
+        create: () => import("./commands/oci/create.ts"),
+        start: () => import("./commands/oci/start.ts"),
+        state: () => import("./commands/oci/state.ts"),
+        kill: () => import("./commands/oci/kill.ts"),
+        delete: () => import("./commands/oci/delete.ts"),
+        run: () => import("./commands/oci/run.ts"),
+      },
+    },
     {
       title: "Running containers",
-      commands: [exec, list, ps, events, pause, resume, update, checkpoint, restore],
+      commands: {
+        exec: () => import("./commands/oci/exec.ts"),
+        list: () => import("./commands/oci/list.ts"),
+        ps: () => import("./commands/oci/ps.ts"),
+        events: () => import("./commands/oci/events.ts"),
+        pause: () => import("./commands/oci/pause.ts"),
+        resume: () => import("./commands/oci/resume.ts"),
+        update: () => import("./commands/oci/update.ts"),
+        checkpoint: () => import("./commands/oci/checkpoint.ts"),
+        restore: () => import("./commands/oci/restore.ts"),
+      },
     },
-    { title: "Other", commands: [spec, features, completion, version] },
+    {
+      title: "Other",
+      commands: {
+        spec: () => import("./commands/oci/spec.ts"),
+        features: () => import("./commands/oci/features.ts"),
+        completion: () => import("./commands/completion.ts"),
+        version: () => import("./commands/oci/version.ts"),
+      },
+    },
   ],
 };
 

@@ -14,21 +14,21 @@ afterAll(() => rmSync(directory, { recursive: true }));
 describe("completion", () => {
   for (const shell of ["bash", "zsh", "fish"]) {
     for (const program of [runtOci, runt]) {
-      needs(`program:${shell}`)(`${shell} takes the script of ${program.name}`, () => {
+      needs(`program:${shell}`)(`${shell} takes the script of ${program.name}`, async () => {
         const path = join(directory, `${shell}-${program.name}`);
-        writeFileSync(path, completionScript(program, shell));
+        writeFileSync(path, await completionScript(program, shell));
         const { status, stderr } = spawnSync(shell, ["-n", path], { encoding: "utf8" });
         expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
       });
     }
   }
 
-  needs("program:fish")("fish: a command is completed, and its options", () => {
-    const complete = (line: string) => {
+  needs("program:fish")("fish: a command is completed, and its options", async () => {
+    const complete = async (line: string) => {
       const program = line.startsWith("runt ") ? runt : runtOci;
       const path = join(directory, `${program.name}.fish`);
       // Too long for an argument.
-      writeFileSync(path, completionScript(program, "fish"));
+      writeFileSync(path, await completionScript(program, "fish"));
       const script = `source ${path}; complete --do-complete '${line}'`;
       const { stdout } = spawnSync("fish", ["--no-config", "-c", script], { encoding: "utf8" });
       return stdout
@@ -36,18 +36,18 @@ describe("completion", () => {
         .filter(Boolean)
         .map((l) => l.split("\t")[0]);
     };
-    expect(complete("runt-oci st")).toEqual(["start", "state"]);
-    expect(complete("runt-oci delete --f")).toEqual(["--force"]);
-    expect(complete("runt-oci list --format ")).toEqual(["json", "table"]);
-    expect(complete("runt volume pr")).toEqual(["prune"]);
-    expect(complete("runt network create --driver mac")).toEqual(["macvlan"]);
-    expect(complete("runt rm --fo")).toEqual(["--force"]);
+    expect(await complete("runt-oci st")).toEqual(["start", "state"]);
+    expect(await complete("runt-oci delete --f")).toEqual(["--force"]);
+    expect(await complete("runt-oci list --format ")).toEqual(["json", "table"]);
+    expect(await complete("runt volume pr")).toEqual(["prune"]);
+    expect(await complete("runt network create --driver mac")).toEqual(["macvlan"]);
+    expect(await complete("runt rm --fo")).toEqual(["--force"]);
   });
 
-  const complete = (line: string) => {
+  const complete = async (line: string) => {
     const words = line.split(" ");
     const program = words[0] === "runt" ? runt : runtOci;
-    const script = `${completionScript(program, "bash")}
+    const script = `${await completionScript(program, "bash")}
 runt-oci() { [[ "$*" == *"list --quiet"* ]] && echo "web-1 db-1$1$2"; }
 runt() { echo "listed:$*" | tr -d " '{}"; }
 COMP_WORDS=(${words.map((w) => `'${w}'`).join(" ")}); COMP_CWORD=${words.length - 1}
@@ -70,12 +70,12 @@ _${program.name.replace("-", "_")}; printf '%s\\n' "\${COMPREPLY[@]}"`;
     ["runt --data-root /x stop li", ["listed:--data-root/xps--all--format.Names"]],
     ["runt network create -d mac", ["macvlan"]],
     ["runt run --pull nev", ["never"]],
-  ])("bash: %s", (line, expected) => {
-    expect(complete(line)).toEqual(expected);
+  ])("bash: %s", async (line, expected) => {
+    expect(await complete(line)).toEqual(expected);
   });
 
-  test("an unknown shell is refused", () => {
-    expect(() => completionScript(runtOci, "tcsh")).toThrow(
+  test("an unknown shell is refused", async () => {
+    await expect(completionScript(runtOci, "tcsh")).rejects.toThrow(
       expect.objectContaining({ kind: "InvalidArgument" }),
     );
   });

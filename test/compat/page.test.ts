@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import type { Command } from "../../src/cli/command.ts";
+import { type Command, loadCommands } from "../../src/cli/command.ts";
 import { longName, type OptionSpecs } from "../../src/cli/option.ts";
 import { runt } from "../../src/cli/runt.ts";
 
@@ -24,7 +24,7 @@ const flagsIn = (text: string): string[] =>
   [...text.matchAll(/`(-\w )?--([a-z0-9-]+)`/g)].map(([, short = "", name]) => short + name);
 
 /** Each verb once: the same command may be there under several names. */
-function verbs(): Map<string, Command> {
+async function verbs(): Promise<Map<string, Command>> {
   const found = new Map<string, Command>();
   const seen = new Set<OptionSpecs>();
   const add = (name: string, command: Command): void => {
@@ -36,7 +36,7 @@ function verbs(): Map<string, Command> {
     }
   };
   // Those that stand alone first: `container ps` is another name of `ps`.
-  const commands = runt.groups.flatMap((group) => group.commands);
+  const commands = await loadCommands(runt);
   for (const command of commands.filter((one) => !one.commands)) add(command.name, command);
   for (const command of commands.filter((one) => one.commands)) add(command.name, command);
   return found;
@@ -49,8 +49,9 @@ const shown = (options: OptionSpecs): string[] =>
 const hidden = (options: OptionSpecs): string[] =>
   Object.entries(options).flatMap(([key, spec]) => (spec.hidden ? [longName(key)] : []));
 
+const all = await verbs();
+
 describe("docs/compat.md — run and create", () => {
-  const all = verbs();
   const [run, create] = [all.get("run")!.options, all.get("create")!.options];
   const rows = rowsBelow("run and create");
 
@@ -87,7 +88,7 @@ describe("docs/compat.md — run and create", () => {
 
 describe("docs/compat.md — the other verbs", () => {
   const rows = new Map(rowsBelow("The other verbs").map(([verb, ...cells]) => [verb!, cells]));
-  const others = [...verbs()].filter(([name]) => !/^(run|create)$/.test(name));
+  const others = [...all].filter(([name]) => !/^(run|create)$/.test(name));
 
   test("every verb has its row", () => {
     const named = others.map(([name]) => name);

@@ -7,7 +7,7 @@ import { once } from "node:events";
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Command, commandsOf } from "../../src/cli/command.ts";
+import { type Command, loadCommands } from "../../src/cli/command.ts";
 import { longName, type OptionSpec, type OptionSpecs } from "../../src/cli/option.ts";
 import { runtOci } from "../../src/cli/runt-oci.ts";
 import { Config } from "../../src/spec/runtime/config.ts";
@@ -40,7 +40,7 @@ const program: readonly string[] = isBuilt()
   : [process.execPath, join(project, "src/cli/runt-oci.ts")];
 const count: Record<string, number> = { succeeded: 0, refused: 0, "incorrect usage": 0 };
 const findings: string[] = [];
-const commands = commandsOf(runtOci);
+const commands = await loadCommands(runtOci);
 
 /** Of all that takes a word, words that are right somewhere and wrong elsewhere. */
 const words = [

@@ -13,7 +13,7 @@ export default command({
   options: {},
   async run(context, [shell]) {
     const { completionScript } = await import("../completion.ts");
-    context.print(completionScript(context.program, shell!));
+    context.print(await completionScript(context.program, shell!));
     return 0;
   },
 });
