@@ -13,6 +13,12 @@ import { steps } from "./schema.ts";
 /** How long another process may hold the write lock, which it does for a fraction of a millisecond. */
 const busyMs = 60_000;
 
+/**
+ * How long the write-ahead log may become. Whoever opens the database as the only one, which most commands are, reads it
+ * through; each time it is written back the disk is waited for. A run of a container writes about 30 pages.
+ */
+const logPages = 250;
+
 export class Database implements Disposable {
   readonly #db: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
@@ -46,7 +52,7 @@ export class Database implements Disposable {
 
   static #prepare(db: DatabaseSync, path: string): Database {
     const version = () => (db.prepare("PRAGMA user_version").get() as { user_version: number }).user_version;
-    db.exec("PRAGMA synchronous=NORMAL");
+    db.exec(`PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=${logPages}`);
     if (version() !== steps.length) {
       // Of all that SQLite does only this does not wait for others by itself.
       retryWhileBusy(() => db.exec("PRAGMA journal_mode=WAL"));

@@ -2,8 +2,20 @@
  * The layer between an image and a container's own: files that are the host's business and no part of what
  * `commit` makes, and mount points for those that are mounted over them.
  */
-import { chmodSync, chownSync, lstatSync, mkdirSync, type Stats, utimesSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  type Stats,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
+import { hasCode } from "../../linux/system-error.ts";
 import { MergedView } from "./merged.ts";
 
 /** Path in the container → content. */
@@ -32,6 +44,30 @@ export function makeInitLayer(diff: string, lowers: readonly string[], files: In
   }
   // Last, because a new file changes the times of its directory; inner ones first.
   for (const { path, like } of made.reverse()) copyAttributes(like, join(diff, path));
+}
+
+/**
+ * The one init layer of all containers on top of a layer, beside that layer's own files and gone with it. Made when it is
+ * first asked for; none of them can change it.
+ * @param layer the layer's directory
+ * @param lowers it and those below it, top to bottom
+ */
+export function sharedInitLayer(layer: string, lowers: readonly string[]): string {
+  const path = join(layer, "init");
+  if (existsSync(path)) return path;
+  const unfinished = `${path}.${process.pid}`;
+  // Of a process that had our number, and was killed.
+  rmSync(unfinished, { recursive: true, force: true });
+  mkdirSync(unfinished);
+  makeInitLayer(unfinished, lowers, defaultInitFiles);
+  try {
+    renameSync(unfinished, path);
+  } catch (error) {
+    // Somebody was quicker.
+    if (!hasCode(error, "ENOTEMPTY", "EEXIST")) throw error;
+    rmSync(unfinished, { recursive: true });
+  }
+  return path;
 }
 
 function makeParents(

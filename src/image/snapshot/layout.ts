@@ -5,6 +5,7 @@
  * layers/sha256/<hex of chainID>/   a committed layer, never changed again
  *   diff/                           what a container gets to see of it: one lower directory of OverlayFS
  *   layer.json                      its record
+ *   init/                           what lies between it and the layers of containers on top of it; see init-layer.ts
  * active/<alg>-<hex>/               the same while it is filled; whoever fills it has its flock
  * l/<12 hex>                        a link to a layer's diff/, for mounts of many layers
  * writable/<name>/                  the layers of one container on top of an image

@@ -8,13 +8,13 @@ import type { ChainID, DiffID } from "../../spec/image/digest.ts";
 import { ActiveLayer } from "./active.ts";
 import { deleteTree, moveAside, refuseMounts } from "./aside.ts";
 import { type Collected, collectLayers } from "./collect.ts";
-import { defaultInitFiles, type InitFiles } from "./init-layer.ts";
+import { defaultInitFiles, type InitFiles, sharedInitLayer } from "./init-layer.ts";
 import { SnapshotLayout } from "./layout.ts";
 import { type OverlayLower, overlayMount, type SnapshotMount } from "./overlay.ts";
 import { type LayerRecord, readRecord } from "./record.ts";
 import { type Usage, usageOf } from "./usage.ts";
 import { dropUse, type LayerUse, livingUses, noteUse } from "./uses.ts";
-import { makeWritableLayer, type WritableLayer, writableLayer } from "./writable.ts";
+import { makeWritableLayer, type WritableLayer, writableLayer, writableParts } from "./writable.ts";
 
 /** A filled layer that may become one of the store. */
 export interface FilledLayer {
@@ -177,19 +177,24 @@ export class SnapshotStore {
 
   /**
    * Makes the layers of a container on top of `top`, which stays in the store as long as the directory does.
-   * @param directory where; made if need be, and absolute. By default one of the store's own, by `name`
+   * @param where made if need be, and absolute; or one of the store's own, by `name`
+   * @param files of an init layer of its own; by default it shares one with all containers on top of `top`
    * @throws EEXIST where there are such layers
    */
   createWritable(
     top: ChainID | undefined,
     where: { readonly name: string } | { readonly directory: string },
-    files: InitFiles = defaultInitFiles,
+    files?: InitFiles,
   ): WritableLayer {
     const lowers = this.lowers(top);
     const directory = this.#directoryOf(where);
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     if (top !== undefined) noteUse(this.layout.uses, { path: directory, chainID: top });
-    return makeWritableLayer(directory, lowers, files);
+    const isShared = top !== undefined && files === undefined;
+    const init = isShared
+      ? sharedInitLayer(this.layout.layer(top), lowers)
+      : { lowers, files: files ?? defaultInitFiles };
+    return makeWritableLayer(directory, init);
   }
 
   /** Layers that `createWritable` made. */
@@ -211,7 +216,7 @@ export class SnapshotStore {
    * @throws {RuntError} FailedPrecondition where something is mounted in them
    */
   async removeWritable(where: { readonly name: string } | { readonly directory: string }): Promise<void> {
-    const { directory, upper, work, init } = this.writable(where);
+    const directory = this.#directoryOf(where);
     refuseMounts(directory);
     if ("name" in where) {
       const aside = moveAside(directory, this.layout.aside);
@@ -220,7 +225,7 @@ export class SnapshotStore {
       return;
     }
     // Perhaps on another file system, and beside files of others.
-    for (const path of [upper, work, init]) await deleteTree(path);
+    for (const path of writableParts(directory)) await deleteTree(path);
     dropUse(this.layout.uses, directory);
   }
 

@@ -1,10 +1,21 @@
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { sharedInitLayer } from "../../../src/image/snapshot/init-layer.ts";
 import { SnapshotStore } from "../../../src/image/snapshot/store.ts";
 import { chainIDs } from "../../../src/spec/image/digest.ts";
+import { needs } from "../../support/needs.ts";
 import { aDiffID, aStore, commitLayers, temporaryDirectory } from "./layers.ts";
 
 describe("layers — filled, committed, found", () => {
@@ -166,6 +177,42 @@ describe("garbage collection of layers", () => {
       expect([...readdirSync(store.layout.uses), ...readdirSync(store.layout.writable)]).toEqual([]);
     },
   );
+
+  needs("root")("containers on top of a layer share one init layer, which goes with it", async () => {
+    await using directory = temporaryDirectory();
+    const store = aStore(directory);
+    const chain = await commitLayers(store, [{ a: "" }, { "etc/hosts": "of the image" }]);
+    spawnSync("chown", ["7:8", join(store.diff(chain[1]!), "etc")]);
+    const [one, two] = ["one", "two"].map((name) => store.createWritable(chain[1], { name }));
+    const bundle = join(directory.path, "bundle");
+    const other = store.createWritable(chain[0], { directory: bundle });
+    expect(two!.init).toBe(one!.init);
+    expect(store.writable({ name: "one" }).init).toBe(one!.init);
+    expect(other.init).not.toBe(one!.init);
+    expect(readFileSync(join(one!.init, "etc/hosts"), "utf8")).toMatch(/^127\.0\.0\.1\tlocalhost\n/);
+    expect(lstatSync(join(one!.init, "etc")).uid).toBe(7);
+    expect(readdirSync(store.layout.layer(chain[1]!)).sort()).toEqual(["diff", "init", "layer.json"]);
+
+    await store.removeWritable({ name: "one" });
+    await store.removeWritable({ directory: bundle });
+    for (const { init } of [two!, other]) expect(existsSync(join(init, "etc/hostname"))).toBe(true);
+    await store.removeWritable({ name: "two" });
+    await store.remove(chain[1]!);
+    expect(existsSync(two!.init)).toBe(false);
+  });
+
+  test("an init layer that was left half made is made anew, and then it stays", async () => {
+    await using directory = temporaryDirectory();
+    const store = aStore(directory);
+    const [top] = await commitLayers(store, [{ a: "" }]);
+    const layer = store.layout.layer(top!);
+    // By a process that had our number.
+    mkdirSync(join(layer, `init.${process.pid}/etc`), { recursive: true });
+    const path = sharedInitLayer(layer, [store.diff(top!)]);
+    const { ino } = lstatSync(path);
+    expect(readdirSync(layer).sort()).toEqual(["diff", "init", "layer.json"]);
+    expect(lstatSync(sharedInitLayer(layer, [store.diff(top!)])).ino).toBe(ino);
+  });
 
   test("a layer that is being filled is left alone, one whose process died is not", async () => {
     await using directory = temporaryDirectory();
