@@ -1,4 +1,4 @@
-/** The table of containers. */
+/** The tables of containers: what changes as they run, and what they were made to be. */
 import type { ContainerRecord, RunState, StoredStatus, Summary } from "../record.ts";
 import type { Database, Row } from "./database.ts";
 
@@ -10,14 +10,13 @@ export interface Changes {
   readonly name?: string;
   readonly status?: StoredStatus;
   readonly summary?: Summary;
-  readonly request?: ContainerRecord["request"];
-  readonly definition?: ContainerRecord["definition"];
+  readonly request?: ContainerRecord["request"] | undefined;
+  readonly definition?: ContainerRecord["definition"] | undefined;
   readonly run?: RunState;
   readonly owner?: ContainerRecord["owner"] | null;
 }
 
 const listed = "id, name, created, status, summary, run, owner";
-const all = `${listed}, request, definition`;
 
 export class Containers {
   readonly #db: Database;
@@ -29,27 +28,41 @@ export class Containers {
   /** @throws where there is one with that ID or name: see `isConflict` */
   insert(record: ContainerRecord): void {
     const { id, name, created, status, summary, request, definition, run, owner } = record;
-    this.#db.run(
-      `INSERT INTO containers (${all}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      id,
-      name,
-      created,
-      status,
-      JSON.stringify(summary),
-      JSON.stringify(run),
-      owner ? JSON.stringify(owner) : null,
-      JSON.stringify(request),
-      JSON.stringify(definition),
-    );
+    this.#db.transaction(() => {
+      this.#db.run(
+        `INSERT INTO containers (${listed}) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+        id,
+        name,
+        created,
+        status,
+        JSON.stringify(summary),
+        JSON.stringify(run),
+        owner ? JSON.stringify(owner) : null,
+      );
+      const texts = [JSON.stringify(request), JSON.stringify(definition)];
+      this.#db.run(`INSERT INTO definitions VALUES (?, ?, ?)`, id, ...texts);
+    });
   }
 
   get(id: string): ContainerRecord | undefined {
-    const row = this.#db.get(`SELECT ${all} FROM containers WHERE id = ?`, id);
+    const row = this.#db.get(
+      `SELECT ${listed}, request, definition FROM containers JOIN definitions ON container = id WHERE id = ?`,
+      id,
+    );
     return row && recordOf(row);
   }
 
   /** @returns whether there was one */
-  update(id: string, changes: Changes): boolean {
+  update(id: string, { request, definition, ...row }: Changes): boolean {
+    if (request === undefined && definition === undefined) return this.#set("containers", "id", id, row);
+    return this.#db.transaction(
+      () =>
+        this.#set("definitions", "container", id, { request, definition }) &&
+        this.#set("containers", "id", id, row),
+    );
+  }
+
+  #set(table: string, key: string, id: string, changes: Changes): boolean {
     const entries = Object.entries(changes).filter(([, value]) => value !== undefined);
     if (entries.length === 0) return true;
     const columns = entries.map(([column]) => `${column} = ?`).join(", ");
@@ -60,11 +73,14 @@ export class Containers {
           ? null
           : JSON.stringify(value),
     );
-    return this.#db.run(`UPDATE containers SET ${columns} WHERE id = ?`, ...values, id) > 0;
+    return this.#db.run(`UPDATE ${table} SET ${columns} WHERE ${key} = ?`, ...values, id) > 0;
   }
 
   delete(id: string): void {
-    this.#db.run("DELETE FROM containers WHERE id = ?", id);
+    this.#db.transaction(() => {
+      this.#db.run("DELETE FROM containers WHERE id = ?", id);
+      this.#db.run("DELETE FROM definitions WHERE container = ?", id);
+    });
   }
 
   /** Oldest first. */

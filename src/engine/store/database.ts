@@ -15,7 +15,7 @@ const busyMs = 60_000;
 
 /**
  * How long the write-ahead log may become. Whoever opens the database as the only one, which most commands are, reads it
- * through; each time it is written back the disk is waited for. A run of a container writes about 30 pages.
+ * through; each time it is written back the disk is waited for. A run of a container writes about 20 pages.
  */
 const logPages = 250;
 
@@ -139,6 +139,9 @@ export class Database implements Disposable {
   #statement(sql: string): StatementSync {
     let statement = this.#statements.get(sql);
     if (!statement) {
+      // A program's mistake, or something of its that goes on in the background.
+      if (!this.#db.isOpen)
+        throw new RuntError("FailedPrecondition", "the engine is closed", { operation: "ask" });
       statement = this.#db.prepare(sql);
       this.#statements.set(sql, statement);
     }

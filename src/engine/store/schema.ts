@@ -46,4 +46,13 @@ export const steps: readonly string[] = [
      count INTEGER NOT NULL,
      PRIMARY KEY (container, kind, first)
    ) WITHOUT ROWID;`,
+  // What seldom changes and is long: beside it, each change of a status would write all of it once more.
+  `CREATE TABLE definitions (
+     container TEXT PRIMARY KEY,
+     request TEXT NOT NULL,
+     definition TEXT NOT NULL
+   ) WITHOUT ROWID;
+   INSERT INTO definitions SELECT id, request, definition FROM containers;
+   ALTER TABLE containers DROP COLUMN request;
+   ALTER TABLE containers DROP COLUMN definition;`,
 ];

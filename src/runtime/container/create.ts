@@ -148,6 +148,7 @@ function firstState(id: string, options: CreateOptions, prepared: Prepared): Sto
     namespaceFlags: prepared.namespaceFlags,
     keyring: options.noNewKeyring ? "inherited" : "new",
     ...(options.notifySocket ? { notifySocket: options.notifySocket } : {}),
+    hasHooks: config.hooks.poststart.length + config.hooks.poststop.length > 0,
   };
 }
 

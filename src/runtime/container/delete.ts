@@ -6,6 +6,7 @@ import { flock } from "../../linux/flock.ts";
 import { isAlive } from "../../linux/process.ts";
 import { sleep } from "../../linux/sleep.ts";
 import { hasCode } from "../../linux/system-error.ts";
+import type { Config } from "../../spec/runtime/config.ts";
 import type { RuntimeContext } from "../api.ts";
 import { driverOf } from "../cgroup/driver.ts";
 import { killAll } from "../cgroup/kill.ts";
@@ -41,7 +42,8 @@ export async function deleteContainer(
   if (found.status !== "stopped" && found.status !== "created" && !options.force) {
     throw wrongState("delete", id, `cannot delete container ${id} that is not stopped: ${found.status}`);
   }
-  await end(found.state);
+  if (found.status === "stopped") await endOthers(found.state);
+  else await end(found.state);
   await clear(context, found);
 }
 
@@ -81,13 +83,17 @@ async function clear(context: RuntimeContext, { directory, state, config: known 
     using driver = driverOf(state.cgroup);
     await driver.remove();
   }
-  const config = known ?? (existsSync(`${directory}/config.json`) ? readConfigOf(directory) : undefined);
+  const config = known ?? (state.hasHooks === false ? undefined : configIfAny(directory));
   removeState(context.root, state.id);
   if (!config || config.hooks.poststop.length === 0) return;
   // The container is gone whatever a hook says; the specification asks for a warning, and for the other hooks.
   await runHooks(config, "poststop", state, "stopped", 0, (error) =>
     context.log("warning", messageOf(error)),
   );
+}
+
+function configIfAny(directory: string): Config | undefined {
+  return existsSync(`${directory}/config.json`) ? readConfigOf(directory) : undefined;
 }
 
 /** `delete` for a container whose init has ended and was reaped by us: there is nothing to find out any more. */

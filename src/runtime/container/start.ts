@@ -130,6 +130,7 @@ function startFailure(id: string, message: Message): RuntError {
 
 /** poststart hooks; when one fails, the container does not outlive it. @see runtime-spec 1.3 runtime.md#lifecycle */
 export async function afterStart(context: RuntimeContext, found: Found): Promise<void> {
+  if (found.state.hasHooks === false) return;
   const config = found.config ?? readConfigOf(found.directory);
   if (config.hooks.poststart.length === 0) return;
   try {

@@ -44,6 +44,8 @@ export interface StoredState {
   readonly keyring: "new" | "inherited";
   /** NOTIFY_SOCKET of the caller, which `start` relays to. */
   readonly notifySocket?: string;
+  /** Whether config.json has poststart or poststop hooks: mostly it need not be read again. Of earlier versions unknown. */
+  readonly hasHooks?: boolean;
 }
 
 /** A process that a reused pid cannot be mistaken for. */

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Database, isConflict } from "../../../src/engine/store/database.ts";
+import { steps } from "../../../src/engine/store/schema.ts";
 import { EngineStore } from "../../../src/engine/store/store.ts";
 import { testPrefix } from "../../support/bundle.ts";
 import { Script } from "../../support/script.ts";
@@ -51,12 +52,47 @@ describe("the database", () => {
     expect(store.foundImages.get("b", "v1")).toBeUndefined();
   });
 
+  test("one that is closed says so, whatever is asked of it", () => {
+    const store = EngineStore.open(path);
+    store.volumes.list();
+    store[Symbol.dispose]();
+    store[Symbol.dispose]();
+    const closed = expect.objectContaining({ kind: "FailedPrecondition", message: "the engine is closed" });
+    expect(() => store.volumes.list()).toThrow(closed);
+    expect(() => store.transaction(() => store.volumes.list())).toThrow(closed);
+  });
+
   test("one that a newer version has made is refused, and left as it is", () => {
     Database.open(path)[Symbol.dispose]();
     const raw = new DatabaseSync(path);
     raw.exec("PRAGMA user_version=999");
     raw.close();
     expect(() => Database.open(path)).toThrow(expect.objectContaining({ kind: "FailedPrecondition" }));
+  });
+
+  test("one that an earlier version has made keeps its containers, and they can be changed and removed", () => {
+    const raw = new DatabaseSync(path);
+    raw.exec("PRAGMA journal_mode=WAL");
+    for (const step of steps.slice(0, 3)) raw.exec(step);
+    raw.exec("PRAGMA user_version=3");
+    raw.exec(`INSERT INTO containers (id, name, created, status, summary, request, definition, run, owner)
+      VALUES ('a1', 'old', '2026-01-01', 'exited', '{"image":"bb"}', '{"tty":true}', '{"hostname":"h"}', '{"exitCode":3}', NULL)`);
+    raw.close();
+    using store = EngineStore.open(path);
+    const old = { id: "a1", name: "old", status: "exited", summary: { image: "bb" }, run: { exitCode: 3 } };
+    expect(store.containers.get("a1")).toMatchObject({
+      ...old,
+      request: { tty: true },
+      definition: { hostname: "h" },
+    });
+    expect(store.containers.list()).toMatchObject([old]);
+    expect(store.containers.update("a1", { name: "new", request: { tty: false } as never })).toBe(true);
+    expect(store.containers.get("a1")).toMatchObject({ name: "new", request: { tty: false } });
+    expect(store.containers.update("b2", { request: {} as never })).toBe(false);
+    expect(store.containers.update("b2", { status: "exited" })).toBe(false);
+    store.containers.delete("a1");
+    expect(store.containers.get("a1")).toBeUndefined();
+    expect(store.db.all("SELECT * FROM definitions")).toEqual([]);
   });
 
   test("what is no database says so", () => {
@@ -80,7 +116,8 @@ describe("the database", () => {
 
   test("sixteen processes open it for the first time at once, and each counts to a hundred", async () => {
     using script = new Script(`
-      import { EngineStore } from "./src/engine/store/store.ts";
+      import { steps } from "../../../src/engine/store/schema.ts";
+import { EngineStore } from "./src/engine/store/store.ts";
       const store = EngineStore.open(process.argv[2]);
       for (let i = 0; i < 100; i++)
         store.events.append({ type: "volume", action: "count", actor: String(process.pid), attributes: {} });
