@@ -17,8 +17,10 @@ export default defineConfig({
     pool: "forks",
     setupFiles: ["test/support/leak-check.ts"],
     globalSetup: ["test/support/build.ts"],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // Nothing here is a measure: a machine may have all its processors busy with something else.
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: process.env.RUNT_VM ? 120_000 : 20_000 } },
     reporters: ["default", "./test/vm/summary-reporter.ts"],
   },
 });

@@ -121,6 +121,67 @@ runt_spawn_end (long handle)
   return result;
 }
 
+/* Starts a program that is to stay when we go: nobody's child, in a session of its own, without an environment. It has all
+ * signals blocked. Of our fds it gets the `fd_count` in `fds`, as 3 and following; 0, 1 and 2 are /dev/null. `words` are its
+ * `count` arguments, each with its zero byte; the first is its name. Returns its pid. */
+EXPORT long
+runt_spawn_detached (const char *path, const char *words, int count, const int *fds, int fd_count)
+{
+  static char *const envp[] = { NULL };
+  char **argv = calloc ((size_t) count + 1, sizeof *argv);
+  int *copies = calloc ((size_t) fd_count + 1, sizeof *copies);
+  int nothing = open ("/dev/null", O_RDWR | O_CLOEXEC);
+  volatile long result = !argv || !copies ? -ENOMEM : nothing < 0 ? -errno : 0;
+  if (result < 0)
+    goto out;
+  for (int i = 0; i < count; words += strlen (words) + 1)
+    argv[i++] = (char *) words;
+
+  sigset_t all, before;
+  sigfillset (&all);
+  pthread_sigmask (SIG_BLOCK, &all, &before);
+  /* Both share our memory, one after the other, so they make system calls only. Who starts the program ends at once. */
+  pid_t between = vfork ();
+  if (between == 0)
+    {
+      setsid ();
+      pid_t pid = vfork ();
+      if (pid == 0)
+        {
+          int first = SPAWN_SOCKET, end = first + fd_count;
+          for (int fd = 0; fd < first; fd++)
+            if (fd == nothing ? fcntl (fd, F_SETFD, 0) < 0 : dup2 (nothing, fd) < 0)
+              goto failed;
+          /* Out of the way first: one may have the number that another is to have. */
+          for (int i = 0; i < fd_count; i++)
+            if ((copies[i] = fcntl (fds[i], F_DUPFD, end)) < 0)
+              goto failed;
+          for (int i = 0; i < fd_count; i++)
+            if (dup2 (copies[i], first + i) < 0)
+              goto failed;
+          syscall (SYS_close_range, end, ~0u, 0);
+          execve (path, argv, envp);
+        failed:
+          result = -errno;
+          _exit (127);
+        }
+      if (result == 0)
+        result = pid < 0 ? -errno : pid;
+      _exit (0);
+    }
+  if (between < 0)
+    result = -errno;
+  else
+    waitpid (between, NULL, 0);
+  pthread_sigmask (SIG_SETMASK, &before, NULL);
+out:
+  if (nothing >= 0)
+    close (nothing);
+  free (copies);
+  free (argv);
+  return result;
+}
+
 /* A copy of `path` in memory that nobody can change any more: what a container could reach through
  * /proc/PID/exe is this, and not the file on disk (CVE-2019-5736). Returns an fd. */
 EXPORT long

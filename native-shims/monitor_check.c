@@ -127,6 +127,24 @@ check_read (struct monitor *m)
     }
 }
 
+/* Tells whoever keeps the events; what becomes of that program is nothing to us, and it may outlive us. */
+static void
+tell_change (struct monitor *m)
+{
+  const union op_args *change = m->watch->health_change;
+  if (!change)
+    return;
+  pid_t pid = vfork ();
+  if (pid != 0)
+    return;
+  /* In our memory until execve: system calls only. */
+  setsid ();
+  monitor_as_usual (m);
+  execve (change->monitor_health_change.argv[0], (char *const *) (uintptr_t) change->monitor_health_change.argv,
+          (char *const *) (uintptr_t) change->monitor_health_change.env);
+  _exit (127);
+}
+
 void
 check_ended (struct monitor *m, const siginfo_t *info)
 {
@@ -165,7 +183,10 @@ check_ended (struct monitor *m, const siginfo_t *info)
     }
   write_health (m);
   if (check->health != before)
-    clients_event (m, OWED_HEALTH);
+    {
+      tell_change (m);
+      clients_event (m, OWED_HEALTH);
+    }
   clients_checked (m, 0);
   schedule (m);
 }

@@ -140,3 +140,12 @@ op_monitor_health_start (struct shim *s, const struct op *op)
   s->watch.health_start = &op->u;
   return 0;
 }
+
+int
+op_monitor_health_change (struct shim *s, const struct op *op)
+{
+  if (!op->u.monitor_health_change.argv[0])
+    return out_of_range (s, "health change without a program");
+  s->watch.health_change = &op->u;
+  return 0;
+}

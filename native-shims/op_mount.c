@@ -205,6 +205,13 @@ op_root_is_current (struct shim *s, const struct op *op)
   return 0;
 }
 
+static bool
+is_directory (int fd)
+{
+  struct stat st;
+  return fstat (fd, &st) == 0 && S_ISDIR (st.st_mode);
+}
+
 int
 op_move_mount (struct shim *s, const struct op *op)
 {
@@ -228,8 +235,14 @@ op_move_mount (struct shim *s, const struct op *op)
           return fail (s, "fstat", "%s: must be mounted on a directory", path);
         }
     }
-  if (move_onto (slot (s, op->u.move_mount.tree), destination) < 0)
-    return fail (s, "move_mount", "%s", path);
+  int tree = slot (s, op->u.move_mount.tree);
+  if (move_onto (tree, destination) < 0)
+    {
+      /* As mount(2) says it, so that it can be told from what else the kernel has no better word for. */
+      if (errno == EINVAL)
+        errno = is_directory (tree) == is_directory (destination) ? EINVAL : ENOTDIR;
+      return fail (s, "move_mount", "%s", path);
+    }
   return 0;
 }
 

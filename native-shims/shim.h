@@ -68,7 +68,7 @@ _Static_assert (sizeof (struct record) == RECORD_SIZE, "the record as the runtim
 /* What the monitor's ops have noted: their arguments, and our ends of what they made. */
 struct watch
 {
-  const union op_args *log, *oom, *exit, *restart, *health, *health_start;
+  const union op_args *log, *oom, *exit, *restart, *health, *health_start, *health_change;
   const union op_args *runtime; /* who makes the container, if not we */
   const char *directory;
   int64_t oom_score;

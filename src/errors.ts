@@ -75,3 +75,12 @@ export function messageOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return text.replaceAll(/\s*\n\s*/g, "; ");
 }
+
+/** What the system has said, without Node's frame: "ENOENT: no such file or directory, open 'x'" → the words between. */
+export function reasonOf(error: unknown): string {
+  const text = messageOf(error);
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  if (code === undefined || syscall === undefined || !text.startsWith(`${code}: `)) return text;
+  const end = text.lastIndexOf(`, ${syscall}`);
+  return text.slice(code.length + 2, end < 0 ? undefined : end);
+}

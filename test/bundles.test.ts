@@ -3,12 +3,15 @@
  * follows a `$ ` is run, what follows that is what it prints, on stdout and stderr together. "```console needs …" names
  * what the machine must have.
  */
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import type { Writable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { testPrefix } from "./support/bundle.ts";
+import { ownPrefix } from "./support/bundle.ts";
+import { eventually } from "./support/container.ts";
 import { needs } from "./support/needs.ts";
 
 const project = resolve(import.meta.dirname, "..");
@@ -46,29 +49,47 @@ function consoleBlocks(readme: string): Block[] {
 }
 
 /** Runs the lines in one shell, with `demo` as a container that nobody else has. */
-function runBlock({ commands }: Block, id: string): string[] {
-  const detached = commands.some(({ line }) => / (-d|--detach) /.test(line));
-  const script = commands.map(({ line }) => {
-    const command = line
-      .replaceAll("sudo ", "")
-      .replaceAll("bin/runt-oci ", "runt_oci ")
-      .replaceAll("bin/runt ", "runt ")
-      .replaceAll(/\bdemo\b/g, id);
-    // A detached container prints when it likes, but before long.
-    return `${command}\nstatus=$?; ${detached ? "sleep 0.5;" : ""} printf '\\0'; (exit $status)`;
-  });
-  const functions = [`runt_oci() { ${runtime} --root ${stateRoot} "$@"; }`, `runt() { ${engine} "$@"; }`];
-  const text = ["exec 2>&1", ...functions, ...script, "exit 0"].join("\n");
-  const { stdout, error } = spawnSync("bash", ["-c", text], {
+async function runBlock({ commands }: Block, id: string): Promise<string[]> {
+  const script = [
+    "exec 2>&1",
+    `runt_oci() { ${runtime} --root ${stateRoot} "$@"; }`,
+    `runt() { ${engine} "$@"; }`,
+    'while IFS= read -r -d "" line <&3; do (exit $status); eval "$line"; status=$?; printf "\\0"; done',
+  ];
+  const shell = spawn("bash", ["-c", script.join("\n")], {
     cwd: project,
     env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
-    encoding: "utf8",
-    timeout: 30_000,
-    killSignal: "SIGKILL",
+    stdio: ["ignore", "pipe", "inherit", "pipe"],
   });
-  spawnSync("bash", ["-c", `${runtime} --root ${stateRoot} delete --force ${id}`]);
-  if (error) throw error;
-  return stdout.replaceAll("\r", "").replaceAll(id, "demo").split("\0");
+  const exit = once(shell, "exit");
+  let text = "";
+  shell.stdout!.setEncoding("utf8").on("data", (more: string) => {
+    text += more;
+  });
+  const lines = shell.stdio[3] as Writable;
+  const printed: string[] = [];
+  try {
+    for (const { line, prints } of commands) {
+      const command = line
+        .replaceAll("sudo ", "")
+        .replaceAll("bin/runt-oci ", "runt_oci ")
+        .replaceAll("bin/runt ", "runt ")
+        .replaceAll(/\bdemo\b/g, id);
+      const seen = (): string => text.replace("\0", "").replaceAll("\r", "").replaceAll(id, "demo");
+      lines.write(`${command}\0`);
+      await eventually(() => text.includes("\0") || undefined, `the end of ${line}`);
+      // What a container prints that nobody waits for may come later.
+      await eventually(() => pattern(prints).test(seen()) || undefined, prints).catch(() => {});
+      printed.push(seen());
+      text = "";
+    }
+  } finally {
+    lines.end();
+    await exit;
+    shell.stdout!.destroy();
+    spawnSync("bash", ["-c", `${runtime} --root ${stateRoot} delete --force ${id}`]);
+  }
+  return printed;
 }
 
 /** "…" stands for anything in one line; the numbers of a plan's ops change with every op that is added. */
@@ -123,8 +144,8 @@ describe("bundles", () => {
           "root",
           "cgroup2",
           ...block.needs,
-        )(title, () => {
-          const printed = runBlock(block, `${testPrefix}-${process.pid}-${bundle}-${i}`);
+        )(title, async () => {
+          const printed = await runBlock(block, `${ownPrefix}-${bundle}-${i}`);
           for (const [n, { line, prints }] of block.commands.entries()) {
             expect(printed[n], line).toMatch(pattern(prints));
           }

@@ -28,13 +28,20 @@ export async function confirm(question: string): Promise<boolean> {
 async function answerTo(question: string): Promise<string> {
   const lines = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    return await new Promise((resolve, reject) => {
-      lines.question(question, resolve);
-      lines.once("close", () => {
+    const answer = await new Promise<string>((resolve, reject) => {
+      const closed = () => {
         writeAll(stderr, "\n");
         reject(new RuntError("InvalidArgument", "no answer", { operation: "ask" }));
+      };
+      lines.once("close", closed);
+      lines.question(question, (text) => {
+        lines.off("close", closed);
+        resolve(text);
       });
     });
+    // What is typed ends the line itself.
+    if (!process.stdin.isTTY) writeAll(stderr, "\n");
+    return answer;
   } finally {
     lines.close();
   }

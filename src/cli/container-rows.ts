@@ -3,7 +3,7 @@ import type { ListedContainer } from "../engine/container/ps.ts";
 import type { Engine } from "../engine/engine.ts";
 import { goTime, humanAgo, humanDuration, humanSize } from "./human.ts";
 import { publishedText } from "./published.ts";
-import type { Listing, Row } from "./rows.ts";
+import { type Listing, labelsText, type Row } from "./rows.ts";
 
 const headings = {
   ID: "CONTAINER ID",
@@ -51,9 +51,7 @@ export function containerRow(container: ListedContainer, noTrunc: boolean, size:
     HealthStatus: container.health ?? "",
     ID: noTrunc ? container.id : container.id.slice(0, 12),
     Image: noTrunc ? container.image : shownImage(container.image),
-    Labels: Object.entries(container.labels)
-      .map(([name, value]) => `${name}=${value}`)
-      .join(","),
+    Labels: labelsText(container.labels),
     LocalVolumes: String(mounts.filter(({ name }) => !name.startsWith("/")).length),
     Mounts: mounts.map(({ name, destination }) => cut(name || destination, longestMount)).join(","),
     Names: container.name,

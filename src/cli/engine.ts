@@ -80,6 +80,6 @@ export function shortened(id: string, noTrunc: boolean): string {
  * @returns whether to go on
  */
 export async function confirmed(question: string): Promise<boolean> {
-  const { ask } = await import("./ask.ts");
-  return /^y(es)?$/i.test((await ask(`${question} Go on? [y/N] `)).trim());
+  const { confirm } = await import("./ask.ts");
+  return await confirm(`${question.endsWith("\n") ? question : `${question} `}Go on?`);
 }

@@ -2,17 +2,13 @@
 import { readFileSync } from "node:fs";
 import type { Engine } from "../engine/engine.ts";
 import type { Network, NetworkOptions, NetworkStore } from "../engine/network/index.ts";
-import { messageOf } from "../errors.ts";
+import { reasonOf } from "../errors.ts";
 import { flagError } from "./container-flags/flag-error.ts";
 import { pairs } from "./container-flags/labels.ts";
 
 /** Those of the engine's root. */
 export async function openNetworks({ context }: Engine): Promise<NetworkStore> {
-  const [{ NetworkStore }, { networkContextOf }] = await Promise.all([
-    import("../engine/network/index.ts"),
-    import("../engine/network-modes.ts"),
-  ]);
-  return new NetworkStore(await networkContextOf(context));
+  return await (await import("../engine/network-modes.ts")).openNetworkStore(context);
 }
 
 /** What the flags of `network create` say. */
@@ -70,7 +66,7 @@ function readConfig(path: string): object {
   try {
     return JSON.parse(readFileSync(path, "utf8")) as object;
   } catch (error) {
-    throw flagError("--cni-config", path, messageOf(error));
+    throw flagError("--cni-config", path, reasonOf(error));
   }
 }
 

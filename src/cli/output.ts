@@ -1,8 +1,13 @@
 /** What commands print: stdout itself, JSON as Go's encoder writes it, and columns as Go's tabwriter sets them. */
 import { writeSync } from "node:fs";
 
+const stdout = 1;
+/** What a shell says of a program that SIGPIPE has killed. */
+const brokenPipeStatus = 128 + 13;
+
 /**
- * Writes all of `text` to a file descriptor. Not through `process.stdout`, whose set-up costs more than
+ * Writes all of `text` to a file descriptor. Where nobody reads our stdout any more, as behind `| head`, this is the end, in
+ * silence: Node ignores the signal that other programs die of. Not through `process.stdout`, whose set-up costs more than
  * most commands, and which may still hold text when the process exits.
  */
 export function writeAll(fd: number, text: string | Uint8Array): void {
@@ -11,6 +16,7 @@ export function writeAll(fd: number, text: string | Uint8Array): void {
     try {
       rest = rest.subarray(writeSync(fd, rest));
     } catch (error) {
+      if (fd === stdout && (error as NodeJS.ErrnoException).code === "EPIPE") process.exit(brokenPipeStatus);
       // Somebody made the pipe non-blocking, and it is full: wait for its reader.
       if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);

@@ -13,15 +13,31 @@ export interface Listing {
 /** One thing: the text of each field. */
 export type Row = Readonly<Record<string, string>>;
 
+/** Of the rows that have labels: those that a template asks for one by one, `{{.Label "name"}}`. */
+export type Labels = Readonly<Record<string, string>>;
+
+/** "a=1,b=2": the field `Labels` of a row. */
+export function labelsText(labels: Labels): string {
+  return Object.entries(labels)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(",");
+}
+
 /** docker's tables have columns of ten characters at least. */
 const leastWidth = 10;
 
 /**
  * The text of `rows`.
  * @param format "table", "json", a template, or "table TEMPLATE" with the columns between tabs
+ * @param labels of each row, where such things have labels
  * @throws {RuntError} InvalidArgument for a template that is none
  */
-export function formatRows(rows: readonly Row[], { headings, columns }: Listing, format = "table"): string {
+export function formatRows(
+  rows: readonly Row[],
+  { headings, columns }: Listing,
+  format = "table",
+  labels?: readonly Labels[],
+): string {
   if (format === "json") return rows.map((row) => `${json(row)}\n`).join("");
   if (format === "table") {
     const head = columns.map((field) => headings[field]!);
@@ -29,10 +45,16 @@ export function formatRows(rows: readonly Row[], { headings, columns }: Listing,
   }
   const isTable = /^table\s/.test(format);
   const print = template(isTable ? format.replace(/^table\s+/, "") : format);
-  const lines = rows.map(print);
+  const labelled = (row: Row, label: (name: string) => string) => (labels ? { ...row, Label: label } : row);
+  const lines = rows.map((row, i) => print(labelled(row, (name) => labels![i]![name] ?? "")));
   if (!isTable) return lines.map((line) => `${line}\n`).join("");
   return table(
-    [print(headings), ...lines].map((line) => line.split("\t")),
+    [print(labelled(headings, labelHeading)), ...lines].map((line) => line.split("\t")),
     leastWidth,
   );
+}
+
+/** docker's heading of one label: what follows its last dot. */
+function labelHeading(name: string): string {
+  return name.slice(name.lastIndexOf(".") + 1).replaceAll(/[-_]/g, " ");
 }

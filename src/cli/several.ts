@@ -1,6 +1,7 @@
 /** Commands for several containers: those that are named, or all; one after the other, or at the same time. */
 import type { Engine } from "../engine/engine.ts";
 import { messageOf } from "../errors.ts";
+import type { Context } from "./command.ts";
 import { writeAll } from "./output.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -30,15 +31,27 @@ export async function containersOf(
 }
 
 /**
- * Does something for all operands at the same time; one that fails does not stop the others.
+ * Does something for all operands at the same time; one that fails does not stop the others. What is done is told in the
+ * order in which they were named, as soon as that is possible.
  * @returns the exit status
  */
 export async function atOnce(
   operands: readonly string[],
+  { print }: Pick<Context, "print">,
   work: (operand: string) => Promise<void>,
 ): Promise<number> {
-  const results = await Promise.allSettled(operands.map(work));
-  const failures = results.filter((result) => result.status === "rejected");
+  const ends = operands.map((operand) =>
+    work(operand).then(
+      () => undefined,
+      (reason: unknown) => ({ reason }),
+    ),
+  );
+  const failures: { readonly reason: unknown }[] = [];
+  for (const [i, end] of ends.entries()) {
+    const failure = await end;
+    if (failure) failures.push(failure);
+    else print(`${operands[i]}\n`);
+  }
   if (failures.length > 0 && operands.length === 1) throw failures[0]!.reason;
   for (const { reason } of failures) writeAll(2, `error: ${messageOf(reason)}\n`);
   return failures.length > 0 ? 1 : 0;

@@ -1,10 +1,10 @@
 /**
- * As much of Go's text/template as people write after docker's `--format`: fields, `json`, `upper`, `lower`, `title`,
- * `join`, `split`, `len`, `index`, `println`, `truncate`, pipes, `if`, `else`, `range`, `with`, and what trims white space.
+ * As much of Go's text/template as people write after docker's `--format`: fields and methods, functions, variables,
+ * pipes, `if`, `else`, `range`, `with`, and what trims white space.
  * @see Go text/template; docker formatting
  */
 import { RuntError } from "../errors.ts";
-import { json } from "./output.ts";
+import { functions, isStruct, isTrue, shown } from "./template-functions.ts";
 
 /** One piece of a template, ready to be printed. */
 type Part = (scope: Scope) => string;
@@ -12,8 +12,8 @@ type Part = (scope: Scope) => string;
 interface Scope {
   /** "." */
   readonly dot: unknown;
-  /** `$`, `$x`. */
-  readonly variables: Readonly<Record<string, unknown>>;
+  /** `$`, `$x`: each block inherits those of the block around it. */
+  readonly variables: Record<string, unknown>;
 }
 
 type Token = { readonly text: string } | { readonly action: string };
@@ -30,7 +30,7 @@ export function template(text: string): (value: unknown) => string {
   const tokens = tokensOf(text.replaceAll("\\t", "\t").replaceAll("\\n", "\n"));
   const { parts, end } = partsOf(tokens, 0);
   if (end < tokens.length) throw invalid(`unexpected {{${(tokens[end] as { action: string }).action}}}`);
-  return (dot) => printed(parts, { dot, variables: { $: dot } });
+  return (dot) => printed(parts, { dot, variables: Object.assign(Object.create(null), { $: dot }) });
 }
 
 function tokensOf(text: string): Token[] {
@@ -97,14 +97,18 @@ function elseOf(tokens: readonly Token[], at: number): { otherwise: Part[]; end:
 
 const blocks = {
   if(condition: string, then: readonly Part[], otherwise: readonly Part[]): Part {
-    const value = pipeline(condition);
-    return (scope) => printed(isTrue(value(scope)) ? then : otherwise, scope);
+    const value = assigned(condition);
+    return (scope) => {
+      const inner = inside(scope);
+      return printed(isTrue(value(inner)) ? then : otherwise, inner);
+    };
   },
   with(expression: string, then: readonly Part[], otherwise: readonly Part[]): Part {
-    const value = pipeline(expression);
+    const value = assigned(expression);
     return (scope) => {
-      const dot = value(scope);
-      return isTrue(dot) ? printed(then, { ...scope, dot }) : printed(otherwise, scope);
+      const inner = inside(scope);
+      const dot = value(inner);
+      return isTrue(dot) ? printed(then, { ...inner, dot }) : printed(otherwise, inner);
     };
   },
   range(expression: string, then: readonly Part[], otherwise: readonly Part[]): Part {
@@ -115,21 +119,48 @@ const blocks = {
       const entries = Array.isArray(list)
         ? [...list.entries()]
         : Object.entries((list ?? {}) as object).sort();
-      if (entries.length === 0) return printed(otherwise, scope);
+      if (entries.length === 0) return printed(otherwise, inside(scope));
       const one = ([key, dot]: readonly [unknown, unknown]) => {
-        const names: Record<string, unknown> = {};
-        if (second) Object.assign(names, { [first!]: key, [second]: dot });
-        else if (first) names[first] = dot;
-        return printed(then, { dot, variables: { ...scope.variables, ...names } });
+        const inner = inside(scope, dot);
+        if (second) Object.assign(inner.variables, { [first!]: key, [second]: dot });
+        else if (first) inner.variables[first] = dot;
+        return printed(then, inner);
       };
       return entries.map(one).join("");
     };
   },
 } as const;
 
+/** What is declared in a block is forgotten at its end. */
+function inside({ dot, variables }: Scope, inner: unknown = dot): Scope {
+  return { dot: inner, variables: Object.create(variables) };
+}
+
 function actionPart(action: string): Part {
-  const value = pipeline(action);
-  return (scope) => shown(value(scope));
+  const value = assigned(action);
+  return isAssignment(action) ? (scope) => [value(scope), ""][1] as string : (scope) => shown(value(scope));
+}
+
+const assignment = /^(\$\w+)\s*(:?=)(.*)$/s;
+
+function isAssignment(text: string): boolean {
+  return assignment.test(text);
+}
+
+/** `$x := pipeline`, `$x = pipeline`, or only the pipeline. */
+function assigned(text: string): Expression {
+  const [, name, sign, rest] = assignment.exec(text) ?? [];
+  if (name === undefined) return pipeline(text);
+  const value = pipeline(rest!.trim());
+  return (scope) => {
+    let holder = scope.variables;
+    if (sign === "=") {
+      variableOf(scope, name);
+      while (!Object.hasOwn(holder, name)) holder = Object.getPrototypeOf(holder);
+    }
+    holder[name] = value(scope);
+    return holder[name];
+  };
 }
 
 function printed(parts: readonly Part[], scope: Scope): string {
@@ -184,10 +215,14 @@ function call(name: string | undefined, args: readonly Expression[]): Expression
     const fn = functions[name as keyof typeof functions] as (...values: unknown[]) => unknown;
     return (scope) => fn(...args.map((arg) => arg(scope)));
   }
-  const [only, more] = args;
-  if (!only) throw invalid("missing value for command");
-  if (more) throw invalid("only a function takes arguments");
-  return only;
+  const [first, ...others] = args;
+  if (!first) throw invalid("missing value for command");
+  if (others.length === 0) return first;
+  return (scope) => {
+    const method = first(scope);
+    if (typeof method === "function") return method(...others.map((arg) => arg(scope)));
+    throw invalid("can't give argument to non-function");
+  };
 }
 
 function operand(text: string): Expression {
@@ -196,7 +231,7 @@ function operand(text: string): Expression {
     return () => value;
   }
   if (text.startsWith("`")) return () => text.slice(1, -1);
-  if (/^-?\d+$/.test(text)) return () => Number(text);
+  if (/^-?\d+(\.\d+)?$/.test(text)) return () => Number(text);
   if (text === "true" || text === "false") return () => text === "true";
   if (text === "nil") return () => undefined;
   const [, variable, path] = /^(\$\w*)?((?:\.\w*)*)$/.exec(text) ?? [];
@@ -209,7 +244,7 @@ function operand(text: string): Expression {
 }
 
 function variableOf({ variables }: Scope, name: string): unknown {
-  if (!Object.hasOwn(variables, name)) throw invalid(`undefined variable ${JSON.stringify(name)}`);
+  if (!(name in variables)) throw invalid(`undefined variable ${JSON.stringify(name)}`);
   return variables[name];
 }
 
@@ -222,47 +257,3 @@ function member(value: unknown, key: string, text: string): unknown {
     operation: "format",
   });
 }
-
-/** What docker has as a Go struct has names in capitals; labels and such are maps. */
-function isStruct(value: object): boolean {
-  const keys = Object.keys(value);
-  return keys.length > 0 && keys.every((key) => /^[A-Z]/.test(key));
-}
-
-function isTrue(value: unknown): boolean {
-  if (value === null || value === undefined || value === false || value === 0 || value === "") return false;
-  return typeof value !== "object" || Object.keys(value).length > 0;
-}
-
-/** As Go's fmt prints a value. */
-function shown(value: unknown): string {
-  if (value === undefined || value === null) return "<no value>";
-  if (Array.isArray(value)) return `[${value.map(shown).join(" ")}]`;
-  if (typeof value !== "object") return String(value);
-  const entries = Object.entries(value).map(([key, member]) => `${key}:${shown(member)}`);
-  return isStruct(value) ? `{${entries.join(" ")}}` : `map[${entries.sort().join(" ")}]`;
-}
-
-const text = (value: unknown) => (value === undefined || value === null ? "" : shown(value));
-const list = (value: unknown) => (Array.isArray(value) ? value.map(text) : []);
-
-const functions = {
-  json: (value: unknown) => json(value ?? null),
-  upper: (value: unknown) => text(value).toUpperCase(),
-  lower: (value: unknown) => text(value).toLowerCase(),
-  title: (value: unknown) => text(value).replaceAll(/\b[a-z]/g, (c) => c.toUpperCase()),
-  join: (values: unknown, between: unknown) => list(values).join(text(between)),
-  split: (value: unknown, between: unknown) => text(value).split(text(between)),
-  truncate: (value: unknown, length: unknown) => text(value).slice(0, Number(length)),
-  len: (value: unknown) =>
-    typeof value === "string" ? value.length : Object.keys((value ?? {}) as object).length,
-  index: (value: unknown, ...keys: unknown[]) =>
-    keys.reduce((inner, key) => (inner as Record<string, unknown> | undefined)?.[String(key)], value),
-  print: (...values: unknown[]) => values.map(text).join(""),
-  println: (...values: unknown[]) => `${values.map(text).join(" ")}\n`,
-  eq: (a: unknown, ...others: unknown[]) => others.some((b) => a === b),
-  ne: (a: unknown, b: unknown) => a !== b,
-  not: (value: unknown) => !isTrue(value),
-  and: (...values: unknown[]) => values.find((value) => !isTrue(value)) ?? values.at(-1),
-  or: (...values: unknown[]) => values.find(isTrue) ?? values.at(-1),
-} as const;

@@ -24,6 +24,8 @@ export interface EngineContext {
   network(): Promise<NetworkDriver>;
   /** What a monitor becomes once its container has ended; undefined: nothing, and the next command does it. */
   afterExit(id: string): HostCommand | undefined;
+  /** What a monitor runs when its container gets healthy or unhealthy; undefined: nothing, and there are no such events. */
+  healthChanged(id: string): HostCommand | undefined;
   /** One that runs `words` in the container, for health checks. */
   execCommand(record: ContainerRecord, words: readonly string[]): HostCommand;
   /** Ids to give to containers; undefined: see `EngineOptions`. */

@@ -160,6 +160,11 @@ export class Engine implements Disposable {
     return (await import("./volume/volume.ts")).pruneVolumes(this.context, options);
   }
 
+  /** What a monitor has run when its container gets healthy or unhealthy. See `healthChanged`. */
+  async healthChanged(id: string): Promise<void> {
+    return (await import("./health-changed.ts")).healthChanged(this.context, id);
+  }
+
   /** What a monitor's exit command does: records the end, undoes the network, removes or starts again. */
   async afterExit(id: string): Promise<void> {
     return (await import("./after-exit.ts")).afterExit(this.context, id);

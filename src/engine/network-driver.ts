@@ -72,5 +72,5 @@ export interface NetworkDriver {
    */
   teardown(container: ContainerRecord): Promise<void>;
   /** What belongs to no container that is there: see `reconcile`. */
-  reconcile(isThere: (id: string) => boolean): Promise<void>;
+  reconcile(isThere: (id: string) => boolean, runs: (id: string) => boolean): Promise<void>;
 }

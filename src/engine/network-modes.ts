@@ -4,7 +4,13 @@ import { RuntError } from "../errors.ts";
 import { isOrdinaryUser } from "../runtime/library/default-root.ts";
 import { findRunning } from "./container/find.ts";
 import type { EngineContext } from "./context.ts";
-import type { NetworkContext, NetworkRequest, NetworkSetup, PortMapping } from "./network/index.ts";
+import type {
+  NetworkContext,
+  NetworkRequest,
+  NetworkSetup,
+  NetworkStore,
+  PortMapping,
+} from "./network/index.ts";
 import {
   type EndpointSettings,
   type NetworkDriver,
@@ -24,6 +30,22 @@ export async function networkContextOf({ layout, log }: EngineContext): Promise<
     definitions: join(layout.root, "networks"),
     log: (message) => log("warning", message),
   });
+}
+
+/** The networks of an engine, whose events tell of them. */
+export async function openNetworkStore(context: EngineContext): Promise<NetworkStore> {
+  const [{ NetworkStore }, networks] = await Promise.all([
+    import("./network/index.ts"),
+    networkContextOf(context),
+  ]);
+  return new NetworkStore(networks, (action, { id, name, driver }) =>
+    context.store.events.append({
+      type: "network",
+      action,
+      actor: id,
+      attributes: { name, type: driver },
+    }),
+  );
 }
 
 /** The driver that knows all modes. What it needs for bridges is loaded when there is one. */
@@ -80,9 +102,9 @@ export function openNetworkDriver(context: EngineContext): NetworkDriver {
       const namespace = isShared(context, container) ? undefined : null;
       await teardownNetwork(await networksOf(), container.id, { namespace });
     },
-    async reconcile(isThere) {
+    async reconcile(isThere, runs) {
       const { reconcileNetworks } = await import("./network/reconcile.ts");
-      await reconcileNetworks(await networksOf(), { isAlive: isThere });
+      await reconcileNetworks(await networksOf(), { isAlive: isThere, runs });
     },
   };
 }

@@ -8,7 +8,7 @@ import type { HostCommand } from "../runtime/plan/monitor.ts";
 import type { EngineContext } from "./context.ts";
 import { defaultEngineRoot, defaultRunRoot, EngineLayout } from "./layout.ts";
 import type { NetworkDriver } from "./network-driver.ts";
-import { afterExitCommand, execInCommand, unlessAttended } from "./program.ts";
+import { afterExitCommand, execInCommand, healthChangedCommand, unlessAttended } from "./program.ts";
 import { EngineStore } from "./store/store.ts";
 
 export interface EngineOptions {
@@ -70,6 +70,7 @@ export function openContext(options: EngineOptions): EngineContext {
         : afterExit
           ? unlessAttended(layout, id, afterExit(id))
           : afterExitCommand(layout, id),
+    healthChanged: (id) => (afterExit === undefined ? healthChangedCommand(layout, id) : undefined),
     execCommand: (record, words) => execInCommand(layout, record, words),
     idRanges: options.idRanges,
   };

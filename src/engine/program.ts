@@ -27,8 +27,17 @@ function environment(): string[] {
 
 /** `runt internal after-exit ID`, of these roots. */
 export function afterExitCommand(layout: EngineLayout, id: string): HostCommand {
+  return unlessAttended(layout, id, internal(layout, "after-exit", id));
+}
+
+/** `runt internal health-changed ID`. */
+export function healthChangedCommand(layout: EngineLayout, id: string): HostCommand {
+  return internal(layout, "health-changed", id);
+}
+
+function internal(layout: EngineLayout, verb: string, id: string): HostCommand {
   const argv = [...runt("runt"), "--root", layout.runRoot, "--data-root", layout.root];
-  return unlessAttended(layout, id, { argv: [...argv, "internal", "after-exit", id], env: environment() });
+  return { argv: [...argv, "internal", verb, id], env: environment() };
 }
 
 /** With a client that does it itself nothing is to be run: a small program finds that out. */

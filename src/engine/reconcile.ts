@@ -9,7 +9,7 @@ import { flock } from "../linux/flock.ts";
 import { isAlive } from "../linux/process.ts";
 import { hasCode } from "../linux/system-error.ts";
 import { lockContainer, tryLockContainer } from "./container/lock.ts";
-import { type Observed, observe } from "./container/observe.ts";
+import { isOurs, type Observed, observe } from "./container/observe.ts";
 import { finishRemoval } from "./container/removal.ts";
 import type { EngineContext } from "./context.ts";
 import { ociRuntime } from "./oci/oci.ts";
@@ -54,7 +54,14 @@ function look(context: EngineContext): FoundContainer[] {
 export async function reconcileAll(context: EngineContext): Promise<void> {
   await reconcile(context);
   const driver = await context.network();
-  await driver.reconcile((id) => context.store.containers.get(id) !== undefined);
+  const get = (id: string) => context.store.containers.get(id);
+  await driver.reconcile(
+    (id) => get(id) !== undefined,
+    (id) => {
+      const run = get(id)?.run;
+      return run !== undefined && isOurs(run, run.init);
+    },
+  );
 }
 
 /** IDs of what the OCI runtime knows, and of what has something of a network. */

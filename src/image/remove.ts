@@ -52,7 +52,7 @@ export async function removeImage(stores: Stores, text: string, options: RemoveO
   if (!options.force) {
     if (name === undefined && names.length > 1) throw conflict(text, `it has ${names.length} names`);
     const user = last && userOf(stores, image);
-    if (user) throw conflict(text, `${user} uses it`);
+    if (user) throw conflict(text, `${shownUser(user)} uses it`);
   }
   const untagged = name === undefined ? names : [name];
   await stores.names.change({ remove: untagged, drop: last ? [image.target.digest] : [] }, options.signal);
@@ -82,7 +82,7 @@ async function removeSome(
   const nameOf = (one: PresentImage) => formatPlatform(one.platforms.find(isMeant)!);
   for (const one of force ? [] : chosen) {
     const user = userOf(stores, one.image);
-    if (user) throw conflict(text, `${user} uses the one for ${nameOf(one)}`);
+    if (user) throw conflict(text, `${shownUser(user)} uses the one for ${nameOf(one)}`);
     const other = one.platforms.find((platform) => !isMeant(platform));
     if (other) throw conflict(text, `the same image is there for ${formatPlatform(other)}`);
   }
@@ -139,6 +139,12 @@ async function goneOf(stores: Stores, images: readonly Image[]): Promise<Digest[
 export function userOf({ snapshots }: Stores, { chainIDs }: Image): string | undefined {
   const top = chainIDs.at(-1);
   return snapshots.uses().find(({ chainID }) => chainID === top)?.path;
+}
+
+/** People know a container by its ID, not by where it is kept. */
+function shownUser(path: string): string {
+  const id = /\/containers\/([0-9a-f]{12})[0-9a-f]{52}$/.exec(path)?.[1];
+  return id === undefined ? path : `container ${id}`;
 }
 
 /** Which images `pruneImages` looks at. */

@@ -72,6 +72,12 @@ function longestZeros(groups: readonly number[]): { at: number; length: number }
   return best;
 }
 
+export const loopbackIpv6: InetAddress = { family: 6, value: 1n };
+
+export function isLoopbackIpv6({ family, value }: InetAddress): boolean {
+  return family === loopbackIpv6.family && value === loopbackIpv6.value;
+}
+
 /** In network order. */
 export function bytesOfAddress({ family, value }: InetAddress): Buffer {
   return Buffer.from(value.toString(16).padStart(bitsOf(family) / 4, "0"), "hex");

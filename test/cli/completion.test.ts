@@ -67,7 +67,17 @@ _${program.name.replace("-", "_")}; printf '%s\\n' "\${COMPREPLY[@]}"`;
     ["runt unp", ["unpause", "unpack"]],
     ["runt volume pr", ["prune"]],
     ["runt volume rm li", ["listed:volumels--quiet"]],
-    ["runt --data-root /x stop li", ["listed:--data-root/xps--all--format.Names"]],
+    ["runt --data-root /x stop li", ["listed:--data-root/xps--format.Names"]],
+    ["runt start li", ["listed:ps--all--format.Names"]],
+    ["runt rmi li", ["listed:images--filterdangling=false--format.Repository:.Tag"]],
+    [
+      "runt inspect li",
+      ["ps--all", "images--filterdangling=false"]
+        .map((list) => expect.stringContaining(`listed:${list}`))
+        .concat(["listed:volumels--quiet", "listed:networkls--format.Name"]),
+    ],
+    ["runt volume inspect li", ["listed:volumels--quiet"]],
+    ["runt container inspect li", ["listed:ps--all--format.Names"]],
     ["runt network create -d mac", ["macvlan"]],
     ["runt run --pull nev", ["never"]],
   ])("bash: %s", async (line, expected) => {

@@ -33,12 +33,12 @@ describe.skipIf(gone !== undefined)(
     beforeAll(async () => {
       prepareEngines();
       engine = await TestEngine.open();
-    }, 60_000);
+    }, 120_000);
 
     afterAll(async () => {
       await engine?.[Symbol.asyncDispose]();
       forgetEngines();
-    }, 60_000);
+    }, 120_000);
 
     describe("run in the foreground", () => {
       test("its output is ours, each on its stream", () => {
@@ -100,7 +100,7 @@ describe.skipIf(gone !== undefined)(
         const [path, first] = command("runt");
         const big = Buffer.alloc(300_000, "0123456789\n");
         const args = [...first, ...globals(), "run", "-i", "--rm", "--network", "none", "bb", "wc", "-c"];
-        const { status, stdout } = spawnSync(path, args, { input: big, env: {}, timeout: 20_000 });
+        const { status, stdout } = spawnSync(path, args, { input: big, env: {}, timeout: 60_000 });
         expect({ status, stdout: String(stdout).trim() }).toEqual({ status: 0, stdout: "300000" });
       });
 
@@ -134,7 +134,7 @@ describe.skipIf(gone !== undefined)(
         const endless = ["sh", "-c", "while :; do echo y; done"];
         const words = [path, ...first, ...args, ...endless].map((word) => `'${word}'`).join(" ");
         const script = `{ ${words}; echo $? >&3; } 3>&2 | head -n 1`;
-        const { stdout, stderr } = spawnSync("sh", ["-c", script], { encoding: "utf8", timeout: 20_000 });
+        const { stdout, stderr } = spawnSync("sh", ["-c", script], { encoding: "utf8", timeout: 60_000 });
         expect({ stdout, stderr }).toEqual({ stdout: "y\n", stderr: "141\n" });
         runt("rm", "-f", "unread");
       });
@@ -440,7 +440,7 @@ describe.skipIf(gone !== undefined)(
         expect(line("info", "-f", "{{.OSType}} {{.Images}}")).toBe("linux 1");
         expect(runt("system", "prune")).toMatchObject({
           status: 1,
-          stderr: expect.stringContaining("not a terminal"),
+          stderr: expect.stringContaining("no answer"),
         });
       });
 

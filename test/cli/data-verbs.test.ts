@@ -7,6 +7,7 @@ import { LogPrinter } from "../../src/cli/log-printer.ts";
 import { exactMoment } from "../../src/cli/moment.ts";
 import { binarySize } from "../../src/cli/stats-view.ts";
 import { forgetEngines, prepareEngines, TestEngine } from "../engine/an-engine.ts";
+import { eventually } from "../support/container.ts";
 import { asRoot } from "../support/needs.ts";
 import { runCli } from "./run-cli.ts";
 
@@ -25,7 +26,10 @@ describe("logs", () => {
     "stdout to stdout, stderr to stderr; times; the last lines; since and until",
     async () => {
       await using t = await TestEngine.open();
-      const id = await t.running(t.script("echo one; sleep 0.3; echo two >&2; sleep 0.3; echo three"));
+      const go = "while [ ! -e /go ]; do sleep 0.02; done";
+      const id = await t.running(t.script(`echo one; echo two >&2; ${go}; echo three`));
+      await t.said(id, "two");
+      await t.engine.execDetached(id, { args: ["touch", "/go"] });
       await t.engine.wait(id);
       const runt = on(t);
       expect(runt("logs", id)).toEqual({ status: 0, stdout: "one\nthree\n", stderr: "two\n" });
@@ -240,7 +244,10 @@ describe("stats, top, healthcheck, attach", () => {
     "attach shows what comes, and ends as the container does",
     async () => {
       await using t = await TestEngine.open();
-      const id = await t.running(t.script("trap 'echo bye; exit 7' TERM; while :; do sleep 0.1; done"));
+      const id = await t.running(
+        t.script("trap 'echo bye; exit 7' TERM; echo ready; while :; do sleep 0.1; done"),
+      );
+      await t.said(id, "ready");
       const program = join(import.meta.dirname, "../../src/cli/runt.ts");
       const child = spawn(process.execPath, [
         program,
@@ -258,12 +265,10 @@ describe("stats, top, healthcheck, attach", () => {
       });
       const ended = new Promise((resolve) => child.on("close", (status) => resolve(status)));
       // Our signal is its signal, once it is attached.
-      for (;;) {
-        const { action } = t.engine.context.store.events.after(0).at(-1)!;
-        if (action === "attach") break;
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      }
-      await new Promise((resolve) => setTimeout(resolve, 300));
+      const { events } = t.engine.context.store;
+      await eventually(() => events.after(0).at(-1)!.action === "attach" || undefined, "the attachment");
+      const caught = () => /^SigCgt:\t(\w+)$/m.exec(readFileSync(`/proc/${child.pid}/status`, "latin1"))![1];
+      await eventually(() => (BigInt(`0x${caught()}`) >> 14n) & 1n || undefined, "its handler of SIGTERM");
       child.kill("SIGTERM");
       expect(await ended).toBe(7);
       expect(text).toBe("bye\n");

@@ -48,7 +48,7 @@ describe.skipIf(gone !== undefined)(`runt: names and URLs${gone ? ` (needs ${gon
     const [port] = (await once(server.stdout!, "data")) as [Buffer];
     url = `http://127.0.0.1:${String(port).trim()}`;
     writeFileSync(at("registries.conf"), `[aliases]\nthing = "${registry.domain}/team/app"\n`);
-  }, 30_000);
+  }, 120_000);
 
   afterAll(async () => {
     server?.kill("SIGKILL");

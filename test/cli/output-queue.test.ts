@@ -34,7 +34,7 @@ describe("stdout and stderr of a container", () => {
     const { stderr } = spawnSync(
       "sh",
       ["-c", '"$0" --input-type=module-typescript -e "$1" | true', process.execPath, program],
-      { encoding: "utf8", cwd: join(import.meta.dirname, "../.."), timeout: 20_000 },
+      { encoding: "utf8", cwd: join(import.meta.dirname, "../.."), timeout: 50_000 },
     );
     expect(stderr).toContain("EPIPE");
   });

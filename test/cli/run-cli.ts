@@ -41,7 +41,7 @@ export function runCli(
     const { status } = spawnSync(path, [...first, ...args], {
       env,
       stdio: ["ignore", outFd, errFd],
-      timeout: 20_000,
+      timeout: 60_000,
       killSignal: "SIGKILL",
     });
     return { status, stdout: readFileSync(out, "utf8"), stderr: readFileSync(err, "utf8") };

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { humanDuration, humanSize, momentOf } from "../../src/cli/human.ts";
-import { formatRows } from "../../src/cli/rows.ts";
+import { formatRows, labelsText } from "../../src/cli/rows.ts";
 import { template } from "../../src/cli/template.ts";
 
 const image = {
@@ -27,17 +27,35 @@ describe("templates — docker formatting", () => {
     ["a {{- .Size -}} b\\t{{`}}`}}", "a5b\t}}"],
     ['{{range (split "a,b" ",")}}{{.}};{{end}}', "a;b;"],
     ["{{$.Id}}{{/* nothing */}}", "sha256:ab"],
+    [
+      '{{printf "%.6s|%-4s|%4d|%04d|%q|%v|%5.1f%%" .Id "a" .Size .Size "b" .Config.Cmd 2.2}}',
+      `sha256|a   |   5|0005|"b"|[sh -c]|  2.2%`,
+    ],
+    ['{{.Size | printf "%s-%d" "x"}} {{printf "%d" "a"}} {{printf "%s"}}', "x-5 %!d(a) %!s(MISSING)"],
+    ["{{slice .Id 7}} {{slice .Id 0 3}} {{slice .Config.Cmd 1}}", "ab sha [-c]"],
+    ["{{if and (gt .Size 4) (le .Size 5) (lt .Size 6) (ge .Size 5)}}yes{{end}}", "yes"],
+    ['{{html "<a>"}} {{urlquery "a b&c"}} {{pad .Id 1 2}}', "&lt;a&gt; a+b%26c  sha256:ab  "],
+    ['{{$x := .Size}}{{if $y := .Id}}{{$x = "in"}}{{$y}}{{end}} {{$x}}', "sha256:ab in"],
+    ["{{with $c := .Config}}{{len $c.Cmd}}{{end}}{{range .Config.Cmd}}{{$z := .}}{{$z}}{{end}}", "2sh-c"],
   ];
   test.each(cases)("%s", (text, printed) => {
     expect(template(text)(image)).toBe(printed);
   });
 
-  test.each(["{{.Id", "{{if .Id}}", "{{end}}", "{{nothing .Id}}", "{{.Nothing}}", "{{}}", "{{$x}}"])(
-    "%s is refused",
-    (text) => {
-      expect(() => template(text)(image)).toThrow(expect.objectContaining({ kind: "InvalidArgument" }));
-    },
-  );
+  test.each([
+    "{{.Id",
+    "{{if .Id}}",
+    "{{end}}",
+    "{{nothing .Id}}",
+    "{{.Nothing}}",
+    "{{}}",
+    "{{$x}}",
+    "{{if $y := .Id}}{{end}}{{$y}}",
+    "{{$x = 1}}",
+    '{{.Id "x"}}',
+  ])("%s is refused", (text) => {
+    expect(() => template(text)(image)).toThrow(expect.objectContaining({ kind: "InvalidArgument" }));
+  });
 
   test("rows: a table, JSON a line each, a template, a table by a template", () => {
     const listing = { headings: { ID: "IMAGE ID", Tag: "TAG" }, columns: ["ID", "Tag"] };
@@ -46,6 +64,18 @@ describe("templates — docker formatting", () => {
     expect(formatRows(rows, listing, "json")).toBe('{"ID":"1","Tag":"a"}\n');
     expect(formatRows(rows, listing, "{{.Tag}}/{{.ID}}")).toBe("a/1\n");
     expect(formatRows(rows, listing, "table {{.Tag}}\\t{{.ID}}")).toBe("TAG       IMAGE ID\na         1\n");
+  });
+
+  test("one label of each row", () => {
+    const listing = { headings: { ID: "ID", Labels: "LABELS" }, columns: ["ID"] };
+    const labels = [{ "com.example.my-app": "a,b" }, {}];
+    const rows = labels.map((own, i) => ({ ID: String(i), Labels: labelsText(own) }));
+    const format = '{{.ID}} {{.Label "com.example.my-app"}}|';
+    expect(formatRows(rows, listing, format, labels)).toBe("0 a,b|\n1 |\n");
+    expect(formatRows(rows, listing, 'table {{.Label "com.example.my-app"}}', labels)).toBe(
+      "my app\na,b\n\n",
+    );
+    expect(formatRows(rows, listing, "json", labels)).toContain('{"ID":"1","Labels":""}\n');
   });
 });
 

@@ -14,7 +14,7 @@ export const knownDifferences: readonly KnownDifference[] = [
   {
     title: "Exit status of what is refused",
     reason:
-      "podman ends with 125 when any verb refuses something, with 2 where something is in use and with 255 in `exec`. docker's client ends with 1, and keeps 125 for `run` and for wrong flags; so does runt.",
+      "podman ends with 125 when any verb refuses something, with 2 where something is in use and with 255 in `exec`. docker's client ends with 1, keeps 125 for `run` and for wrong flags, and 126 for what `exec` tries in vain; so does runt.",
     at: [
       "attach: sees what comes, and its exit status: not running",
       "command line: mistakes: too many operands",

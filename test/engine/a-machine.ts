@@ -11,8 +11,10 @@ import type { ListedContainer } from "../../src/engine/container/ps.ts";
 import { type RequestChanges, requestOf } from "../../src/engine/request-defaults.ts";
 import { deleteTree } from "../../src/image/snapshot/aside.ts";
 import { isAlive, readProcessStat } from "../../src/linux/process.ts";
+import { hasCode } from "../../src/linux/system-error.ts";
 import { hierarchy } from "../../src/runtime/cgroup/hierarchy.ts";
 import { testPrefix } from "../support/bundle.ts";
+import { eventually } from "../support/container.ts";
 import { RemoteError, TestHost, until } from "../support/network-host.ts";
 import { Script } from "../support/script.ts";
 import { archivePath, forgetEngines, prepareEngines, processesOf } from "./an-engine.ts";
@@ -214,13 +216,7 @@ export class Machine implements AsyncDisposable {
   }
 
   async becomes(text: string, wanted: string): Promise<void> {
-    let status = "";
-    for (let i = 0; i < 500; i++) {
-      status = await this.status(text);
-      if (status === wanted) return;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-    throw new Error(`${text} is ${status}, not ${wanted}`);
+    await eventually(async () => (await this.status(text)) === wanted || undefined, `${text} ${wanted}`);
   }
 
   /** Removes all containers. */
@@ -331,10 +327,18 @@ function processesIn(id: string): number[] {
 /** As a reboot would. */
 async function removeCgroup(path: string): Promise<void> {
   if (!existsSync(path)) return;
-  await until(() => readFileSync(join(path, "cgroup.procs"), "latin1") === "");
   for (const name of readdirSync(path, { withFileTypes: true }))
     if (name.isDirectory()) await removeCgroup(join(path, name.name));
-  rmdirSync(path);
+  await until(() => {
+    try {
+      rmdirSync(path);
+      return true;
+    } catch (error) {
+      // Somebody is just dying in it, and may not be on its list any more.
+      if (hasCode(error, "EBUSY")) return false;
+      throw error;
+    }
+  });
 }
 
 function kill(pid: number): void {

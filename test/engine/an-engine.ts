@@ -19,10 +19,14 @@ import { parseLogLine } from "../../src/engine/monitor/log-line.ts";
 import type { ContainerRequest } from "../../src/engine/request.ts";
 import { type RequestChanges, requestOf } from "../../src/engine/request-defaults.ts";
 import { deleteTree } from "../../src/image/snapshot/aside.ts";
+import { hasCode } from "../../src/linux/system-error.ts";
 import { hierarchy } from "../../src/runtime/cgroup/hierarchy.ts";
 import { testPrefix } from "../support/bundle.ts";
 import { eventually } from "../support/container.ts";
+import { ended } from "../support/processes.ts";
 import { Script } from "../support/script.ts";
+
+export { ended, processesOf } from "../support/processes.ts";
 
 /** What a process of its own runs: `script ROOT RUNROOT verb …`. */
 const program = `
@@ -212,12 +216,14 @@ export class TestEngine implements AsyncDisposable {
   }
 
   async becomes(text: string, wanted: string): Promise<void> {
-    for (let i = 0; ; i++) {
-      const status = await this.status(text);
-      if (status === wanted) return;
-      if (i > 500) throw new Error(`${text} is ${status}, not ${wanted}: ${this.errors(text)}`);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    let status = "";
+    const ask = async () => {
+      status = await this.status(text);
+      return status === wanted || undefined;
+    };
+    await eventually(ask, wanted).catch((cause) => {
+      throw new Error(`${text} is ${status}, not ${wanted}: ${this.errors(text)}`, { cause });
+    });
   }
 
   /** What the exit command said. */
@@ -229,7 +235,15 @@ export class TestEngine implements AsyncDisposable {
   /** Its log as text. */
   logged(id: string): string {
     const path = join(this.root, "containers", id, "log");
-    const lines = existsSync(path) ? readFileSync(path).toString("latin1").split("\n") : [];
+    let bytes: Buffer;
+    try {
+      bytes = readFileSync(path);
+    } catch (error) {
+      // Not yet, or renamed at this moment for the next one.
+      if (hasCode(error, "ENOENT")) return "";
+      throw error;
+    }
+    const lines = bytes.toString("latin1").split("\n");
     return lines
       .flatMap((line) => parseLogLine(Buffer.from(line, "latin1"))?.content.toString() ?? [])
       .join("\n");
@@ -274,28 +288,6 @@ export class TestEngine implements AsyncDisposable {
     this.engine[Symbol.dispose]();
     await deleteTree(this.directory);
   }
-}
-
-/** Waits for exit commands that are just ending: they write to the engine's directory after their container has gone. */
-export async function ended(directory: string): Promise<void> {
-  await eventually(
-    () => (processesOf(directory).length === 0 ? true : undefined),
-    `the end of processes ${processesOf(directory)}`,
-  );
-}
-
-/** Pids of programs that have `text` in their command line. */
-export function processesOf(text: string): number[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
-    .filter((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(text);
-      } catch {
-        return false;
-      }
-    })
-    .map(Number);
 }
 
 async function textOf(stream: AsyncIterable<Buffer> | null): Promise<string> {

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs"
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect } from "vitest";
 import { isAlive } from "../../src/linux/process.ts";
+import { eventually } from "../support/container.ts";
 import { asRoot } from "../support/needs.ts";
 import { type Command, forgetEngines, prepareEngines, processesOf, TestEngine } from "./an-engine.ts";
 
@@ -129,8 +130,8 @@ describe("a reboot — /run is empty, no process is left", () => {
     const always = await t.running(t.script("exec sleep 1000", { restart: { name: "always" } }));
     const stopped = await t.running(t.script("exec sleep 1000", { restart: { name: "unless-stopped" } }));
     await t.engine.stop(stopped, { timeoutSeconds: 0 });
-    for (let i = 0; i < 200 && !existsSync(join(t.root, "containers", plain, "upper/kept")); i++)
-      await new Promise((resolve) => setTimeout(resolve, 10));
+    const kept = join(t.root, "containers", plain, "upper/kept");
+    await eventually(() => existsSync(kept) || undefined, "what it keeps");
     // Another boot has another id, and the runtime's state is gone.
     const { store } = t.engine.context;
     killAll(t);
@@ -138,8 +139,7 @@ describe("a reboot — /run is empty, no process is left", () => {
       const { pid, startTime } = store.containers.get(id)!.run.init!;
       return isAlive(pid, startTime);
     };
-    for (let i = 0; i < 200 && (runs(plain) || runs(always)); i++)
-      await new Promise((resolve) => setTimeout(resolve, 10));
+    await eventually(() => (runs(plain) || runs(always) ? undefined : true), "the end of both");
     for (const id of [plain, always]) {
       const { run } = store.containers.get(id)!;
       store.containers.update(id, { run: { ...run, bootId: "another" } });
@@ -157,7 +157,7 @@ describe("a reboot — /run is empty, no process is left", () => {
     expect(await t.status(always)).toBe("running");
     expect(await t.status(stopped)).toBe("exited");
     (await t.engine.start("plain"))[Symbol.dispose]();
-    expect(existsSync(join(t.root, "containers", plain, "upper/kept"))).toBe(true);
+    expect(existsSync(kept)).toBe(true);
     // The runtime's cgroups of the former boot are this test's own.
     for (const id of t.cgroups()) expect([plain, always]).toContain(id);
   });

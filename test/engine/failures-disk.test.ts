@@ -47,7 +47,7 @@ describe("a disk that is full", () => {
       await machine.clear();
       expect(await machine.remains()).toEqual([]);
     },
-    60_000,
+    120_000,
   );
 
   onMachine(
@@ -74,6 +74,6 @@ describe("a disk that is full", () => {
       await machine.clear();
       expect(await machine.remains()).toEqual([]);
     },
-    60_000,
+    120_000,
   );
 });

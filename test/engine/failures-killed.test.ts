@@ -130,7 +130,7 @@ describe("kill -9 at a step of `run`", () => {
         async (machine, at, { code }) => {
           if (code !== 0)
             return expect(["gone", "created", "exited"], at).toContain(await machine.status("web"));
-          await expect.poll(() => machine.status("web"), { timeout: 10_000 }).toBe("running");
+          await machine.becomes("web", "running");
           await machine.call("stop", "web", { timeoutSeconds: 0 });
           expect(await machine.status("web"), at).toBe("exited");
         },

@@ -42,7 +42,7 @@ describe("many at once", () => {
       await machine.clear();
       expect(await machine.remains()).toEqual([]);
     },
-    110_000,
+    240_000,
   );
 
   onMachine("two that want one port: one has it, the other is told who", async () => {

@@ -1,7 +1,7 @@
 /** A machine that goes down while containers run: what is on disk stays true, and nothing of the kernel's part is believed. */
 import { afterAll, beforeAll, describe, expect } from "vitest";
 import { needs } from "../support/needs.ts";
-import { hostAddress } from "../support/network-host.ts";
+import { hostAddress, until } from "../support/network-host.ts";
 import { forgetMachines, Machine, prepareMachines } from "./a-machine.ts";
 
 const onMachine = needs("root", "cgroup2", "program:ip", "program:nft", "program:pgrep");
@@ -36,10 +36,8 @@ describe("a reboot", () => {
       expect(machine.host.links()).toEqual([]);
       // The only address of the network, and the same port.
       expect(await machine.run(web("after"))).toMatchObject({ code: 0, stderr: "" });
-      let answer = "";
-      for (let i = 0; i < 50 && answer !== "answered"; i++)
-        answer = machine.host.askFromOutside("tcp", hostAddress.ipv4, 8080);
-      expect(answer).toBe("answered");
+      // Between two answers nobody listens.
+      await until(() => machine.host.askFromOutside("tcp", hostAddress.ipv4, 8080) === "answered");
       expect(await machine.status("before")).toBe("exited");
       expect((await machine.call("inspect", "before")).State).toMatchObject({
         ExitCode: 255,
@@ -49,7 +47,7 @@ describe("a reboot", () => {
       await machine.clear();
       expect(await machine.remains()).toEqual([]);
     },
-    60_000,
+    120_000,
   );
 
   onMachine(
@@ -74,16 +72,14 @@ describe("a reboot", () => {
       const [id, ...more] = await machine.call("revive");
       expect(more).toEqual([]);
       expect(rows.find(({ name }) => name === "again")!.id).toBe(id);
-      let answer = "";
-      for (let i = 0; i < 50 && answer !== "answered"; i++)
-        answer = machine.host.askFromOutside("tcp", hostAddress.ipv4, 8080);
-      expect(answer).toBe("answered");
+      // Between two answers nobody listens.
+      await until(() => machine.host.askFromOutside("tcp", hostAddress.ipv4, 8080) === "answered");
       await machine.call("start", "sleeper");
       expect(await machine.status("sleeper")).toBe("running");
       await machine.clear();
       expect(await machine.remains()).toEqual([]);
     },
-    60_000,
+    120_000,
   );
 
   onMachine(
@@ -91,12 +87,15 @@ describe("a reboot", () => {
     async () => {
       await using machine = await Machine.boot();
       await machine.call("createNetwork", { name: "app" });
+      // The first one makes what others find.
+      expect(await machine.run(web("web"))).toMatchObject({ code: 0, stderr: "" });
+      await machine.clear();
       const whole = await machine.run(web("web"), { at: -1, victim: "runt" });
       await machine.clear();
       // The network is there, and the program does not run yet.
-      const points = whole.stdout.split("\n").filter((line) => /^\d/.test(line));
-      const at = points.findLastIndex((line) => line.endsWith(" renameSync"));
-      expect(await machine.run(web("web"), { at, victim: "runt" })).toMatchObject({ signal: "SIGKILL" });
+      const renames = whole.stdout.match(/^\d+ renameSync$/gm)!.length;
+      const strike = { at: renames - 1, of: "renameSync", victim: "runt" } as const;
+      expect(await machine.run(web("web"), strike)).toMatchObject({ signal: "SIGKILL" });
       await machine.reboot();
       expect(await machine.status("web")).toBe("created");
       await machine.call("start", "web");
@@ -105,6 +104,6 @@ describe("a reboot", () => {
       await machine.clear();
       expect(await machine.remains()).toEqual([]);
     },
-    60_000,
+    120_000,
   );
 });

@@ -9,8 +9,10 @@ import { hierarchy } from "../../src/runtime/cgroup/hierarchy.ts";
 import { watchPoints } from "../support/points.ts";
 
 export interface Strike {
-  /** -1: nobody is. */
+  /** Which point, from 0; -1: nobody is struck. */
   readonly at: number;
+  /** Only points of this name are counted: how often something is waited for is not the same each time. */
+  readonly of?: string;
   readonly victim: "runt" | "monitor" | "init" | "everything";
   /** Of the engine. */
   readonly root: string;
@@ -39,12 +41,12 @@ function numbersIn(path: string, what = /(\d+)/g): number[] {
 }
 
 /** From now on. */
-export function arm({ at, victim, root }: Strike): void {
+export function arm({ at, of, victim, root }: Strike): void {
   let points = 0;
+  let counted = 0;
   watchPoints((name) => {
-    const n = points++;
-    writeSync(1, `${n} ${name}\n`);
-    if (n === at) strike();
+    writeSync(1, `${points++} ${name}\n`);
+    if ((of === undefined || name === of) && counted++ === at) strike();
   });
   const strike = (): void => {
     const { inits, parents } = processes(root);

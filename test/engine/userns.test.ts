@@ -25,6 +25,7 @@ import { networkContextOf } from "../../src/engine/network-modes.ts";
 import type { IdMaps, MountRequest, UserNamespaceRequest } from "../../src/engine/request.ts";
 import type { RequestChanges } from "../../src/engine/request-defaults.ts";
 import { testPrefix } from "../support/bundle.ts";
+import { eventually } from "../support/container.ts";
 import { needs } from "../support/needs.ts";
 import { archivePath, forgetEngines, prepareEngines, TestEngine } from "./an-engine.ts";
 
@@ -523,12 +524,8 @@ describe("the other verbs with a user namespace", () => {
     const id = await engine.running(engine.script(server, { ...within("auto"), network: network as never }));
     const { NetworkSettings } = await engine.engine.inspect(id);
     const [published] = NetworkSettings.Ports["80/tcp"]!;
-    let answer = "";
-    for (let i = 0; i < 200 && answer === ""; i++) {
-      answer = await text(connect(Number(published!.HostPort), "127.0.0.1")).catch(() => "");
-      if (answer === "") await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    expect(answer).toBe("answered\n");
+    const ask = () => text(connect(Number(published!.HostPort), "127.0.0.1")).catch(() => "");
+    expect(await eventually(async () => (await ask()) || undefined, "an answer")).toBe("answered\n");
     const { stdout } = await exec(engine, id, ["cat", "/etc/hosts"]);
     expect(stdout).toContain(NetworkSettings.Networks.mapped!.IPAddress);
   });

@@ -30,7 +30,7 @@ const count: Record<string, number> = {
 const findings: string[] = [];
 
 /** How long create, start and delete may take together. A poststart hook of a second is part of it. */
-const limitMs = 10_000;
+const limitMs = 20_000;
 
 async function live(config: Json): Promise<"ran" | RuntError> {
   const bundle = join(order.directory, "bundle");
@@ -61,7 +61,7 @@ async function live(config: Json): Promise<"ran" | RuntError> {
 async function settled(before: ReadonlySet<string>): Promise<string[]> {
   for (let i = 0; ; i++) {
     const left = [...traces(root).filter((line) => !before.has(line)), ...opened(files)];
-    if (left.length === 0 || i === 200) return left;
+    if (left.length === 0 || i === 1000) return left;
     await sleep(10);
   }
 }
@@ -106,7 +106,7 @@ for (let n = 0; n < order.mutations && findings.length < 20; n++) {
     for (const line of left) before.add(line);
     files = openFiles();
   }
-  if (n % 20 === 0) process.stdout.write(".\n");
+  if (n % 5 === 0) process.stdout.write(".\n");
 }
 process.stdout.write(`${JSON.stringify({ count, findings })}\n`);
 process.exit(0);

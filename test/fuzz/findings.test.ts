@@ -89,8 +89,7 @@ describe.skipIf(missing)("found by endurance", () => {
     await aMoment();
     const before = open();
     for (let i = 0; i < 5; i++) await one();
-    await aMoment();
-    expect(open()).toBeLessThanOrEqual(before);
+    await expect.poll(open).toBeLessThanOrEqual(before);
   });
 
   test("create, as the command line does it, leaves no fd open in a process that goes on", async () => {
@@ -101,7 +100,6 @@ describe.skipIf(missing)("found by endurance", () => {
       const made = await sandbox.create();
       await runtime.deleteContainer(sandbox.context, made.id, { force: true });
     }
-    await aMoment();
-    expect(open()).toBeLessThanOrEqual(before);
+    await expect.poll(open).toBeLessThanOrEqual(before);
   });
 });

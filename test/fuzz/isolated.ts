@@ -15,7 +15,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { hierarchy } from "../../src/runtime/cgroup/hierarchy.ts";
-import { removeTree, testPrefix } from "../support/bundle.ts";
+import { ownPrefix, removeTree } from "../support/bundle.ts";
 
 /** What such a program writes as its last line. */
 export interface Verdict {
@@ -26,7 +26,7 @@ export interface Verdict {
 }
 
 /** How long one mutation may take until it counts as one that hangs. */
-const patienceMs = 30_000;
+const patienceMs = 60_000;
 
 /**
  * In namespaces and a cgroup of its own, on a read-only view of the host's files but for `directory`, with which it is
@@ -34,10 +34,7 @@ const patienceMs = 30_000;
  */
 export async function isolated(program: string, order: object): Promise<Verdict> {
   const directory = mkdtempSync(join(tmpdir(), "runt-fuzz-"));
-  const cgroup = join(
-    hierarchy().mountPoint,
-    `${testPrefix}-${process.pid}-fuzz-${Math.random().toString(36).slice(2)}`,
-  );
+  const cgroup = join(hierarchy().mountPoint, `${ownPrefix}-fuzz-${Math.random().toString(36).slice(2)}`);
   mkdirSync(cgroup);
   furnish(directory);
   // The shell stays process 1 and reaps; whatever is left dies with it.
@@ -100,7 +97,7 @@ function furnish(directory: string): void {
 
 async function removeCgroup(path: string): Promise<void> {
   writeFileSync(join(path, "cgroup.kill"), "1");
-  for (let i = 0; i < 200; i++) {
+  for (let i = 0; i < 1000; i++) {
     try {
       spawnSync("find", [path, "-mindepth", "1", "-depth", "-type", "d", "-exec", "rmdir", "{}", ";"]);
       rmdirSync(path);

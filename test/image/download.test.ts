@@ -72,12 +72,14 @@ const ranged =
     response.end(body.subarray(from));
   };
 
-async function bytesOf(url: string, options: Partial<DownloadOptions> = {}): Promise<Buffer> {
-  const registry = {
-    patience: { ...hasty, attempts: 3 },
-    environment: {},
-    credentials: async () => undefined,
-  };
+const patient = { ...hasty, attempts: 3 };
+
+async function bytesOf(
+  url: string,
+  options: Partial<DownloadOptions> = {},
+  patience = patient,
+): Promise<Buffer> {
+  const registry = { patience, environment: {}, credentials: async () => undefined };
   const chunks: Buffer[] = [];
   for await (const chunk of download(url, { operation: "import", registry, ...options }).bytes) {
     chunks.push(Buffer.from(chunk));
@@ -147,7 +149,7 @@ describe("a file at a URL", () => {
   test("a server that stands still is left; nobody there is said", async () => {
     const silent: Answer = (_request, response) => void response.writeHead(200).write("x");
     await using web = await Web.start([silent]);
-    await expect(bytesOf(web.url())).rejects.toMatchObject({
+    await expect(bytesOf(web.url(), {}, { ...patient, stallTimeoutMs: 700 })).rejects.toMatchObject({
       message: expect.stringContaining("no progress for 700 ms"),
     });
     await expect(bytesOf("http://127.0.0.1:1/x")).rejects.toMatchObject({

@@ -56,7 +56,7 @@ function move(
   const output = execFileSync("unshare", ["--net", "sh", "-c", script, "sh", ...moves], {
     env,
     encoding: "utf8",
-    timeout: 30_000,
+    timeout: 100_000,
   });
   const lines = output.trim().split("\n");
   return {

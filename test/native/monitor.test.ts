@@ -78,7 +78,7 @@ describe.skipIf(missing)("the sanitized monitor", () => {
   }
 
   for (const terminal of [false, true]) {
-    test(`random frames, ${terminal ? "a terminal" : "pipes"}`, { timeout: 60_000 }, async () => {
+    test(`random frames, ${terminal ? "a terminal" : "pipes"}`, { timeout: 120_000 }, async () => {
       const random = new Random(seed);
       await using c = await aMonitored({
         // Some of the noise is ^C to a terminal.
@@ -94,7 +94,7 @@ describe.skipIf(missing)("the sanitized monitor", () => {
       expect(readExit(c.directory)).toBe(undefined);
       // Those who were here before us may still have to be seen out.
       const phase = async () => (await (await c.client()).status().catch(() => undefined))?.phase;
-      await expect.poll(phase, { timeout: 10_000 }).toBe("running");
+      await expect.poll(phase).toBe("running");
       const client = await c.client();
       await client.setRestart("never");
       process.kill(c.init, "SIGKILL");

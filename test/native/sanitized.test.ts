@@ -95,7 +95,7 @@ describe.skipIf(missing)("the sanitized shim", () => {
         path: "/bin/sh",
         args: ["sh", "-c", text],
         env: ["PATH=/bin"],
-        timeout: 5,
+        timeout: 30,
       });
       config.annotations = { long: "x".repeat(50_000) };
       config.hooks = {
@@ -109,7 +109,7 @@ describe.skipIf(missing)("the sanitized shim", () => {
     },
   };
   for (const [name, change] of Object.entries(containers)) {
-    test(name, { timeout: 20_000 }, async () => {
+    test(name, { timeout: 60_000 }, async () => {
       sandbox = new Sandbox();
       sandbox.script("exit 0");
       sandbox.write();
@@ -118,7 +118,7 @@ describe.skipIf(missing)("the sanitized shim", () => {
     });
   }
 
-  test("exec, with a terminal and without", { timeout: 20_000 }, async () => {
+  test("exec, with a terminal and without", { timeout: 60_000 }, async () => {
     sandbox = new Sandbox();
     const { id } = await sandbox.running();
     const { status, output } = await sandbox.exec(id, {
@@ -165,7 +165,7 @@ describe.skipIf(missing)("the sanitized shim", () => {
     ],
   };
   for (const [name, [change, message]] of Object.entries(failures)) {
-    test(`refuses ${name}`, { timeout: 20_000 }, async () => {
+    test(`refuses ${name}`, { timeout: 60_000 }, async () => {
       sandbox = new Sandbox();
       change(sandbox);
       expect((await sandbox.refusal()).message).toMatch(message);

@@ -9,10 +9,10 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect } from "vitest";
 import { hierarchy } from "../../src/runtime/cgroup/hierarchy.ts";
 import { dev, devpts, freshName, namespaces, proc } from "../support/bundle.ts";
+import { eventually } from "../support/container.ts";
 import { missing, ownNamespace } from "../support/needs.ts";
 import { mountAt, parseReport } from "../support/probe.ts";
 import { asUser, OrdinaryUser, own, ownAndSubordinate, subordinate, uid } from "./support.ts";
@@ -317,11 +317,11 @@ describe("a cgroup that was given to an ordinary user", () => {
 
 /** Once the last command has left; what stays is found by the search for leaks. */
 async function removeCgroups(...innermostFirst: string[]): Promise<void> {
-  for (let tries = 0; tries < 100; tries++) {
+  const removed = (): boolean => {
     for (const directory of innermostFirst) if (existsSync(directory)) attempt(() => rmdirSync(directory));
-    if (!innermostFirst.some((directory) => existsSync(directory))) return;
-    await sleep(20);
-  }
+    return !innermostFirst.some((directory) => existsSync(directory));
+  };
+  await eventually(() => removed() || undefined, "the end of cgroups").catch(() => {});
 }
 
 function attempt(action: () => void): void {

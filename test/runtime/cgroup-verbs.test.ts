@@ -1,4 +1,5 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect } from "vitest";
 import { hierarchy } from "../../src/runtime/cgroup/hierarchy.ts";
@@ -296,7 +297,10 @@ describe("events and stats — runc-events(8)", () => {
       status: "created",
       config: {
         linux: { resources: { memory: { limit: 16 << 20, swap: 16 << 20 } } },
-        process: { args: ["sh", "-c", `sleep 1; sh -c '${greedy}'; sleep 5`] },
+        // It goes on as the watch does.
+        process: {
+          args: ["sh", "-c", `while [ ! -e /go ]; do sleep 0.05; done; sh -c '${greedy}'; sleep 60`],
+        },
       },
     });
     await c.start();
@@ -304,6 +308,7 @@ describe("events and stats — runc-events(8)", () => {
     for await (const event of runtime.events(c.context, c.id, { intervalMs: 60_000 })) {
       types.push(event.type);
       if (event.type === "oom") break;
+      writeFileSync(join(c.bundle.rootfs, "go"), "");
     }
     expect(types).toContain("oom");
   });

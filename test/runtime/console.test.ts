@@ -6,7 +6,7 @@ import { POLLIN, poll } from "../../src/linux/process.ts";
 import { setWindowSize } from "../../src/linux/terminal.ts";
 import * as runtime from "../../src/runtime/index.ts";
 import { aBundle, freshName, type Json } from "../support/bundle.ts";
-import { aContainer, aContext, refusal } from "../support/container.ts";
+import { aContainer, aContext, patienceMs, refusal } from "../support/container.ts";
 import { asRoot } from "../support/needs.ts";
 import { parseReport, type Report } from "../support/probe.ts";
 import { Receiver, windowSize } from "../support/sockets.ts";
@@ -17,7 +17,7 @@ async function readUntil(master: Fd, pattern: RegExp): Promise<string> {
   let text = "";
   const buffer = Buffer.alloc(65536);
   for (;;) {
-    const revents = await poll(master.n, POLLIN, process.env.RUNT_VM ? 120_000 : 10_000);
+    const revents = await poll(master.n, POLLIN, patienceMs);
     if ((revents & POLLIN) === 0) return text;
     try {
       text += buffer.toString("utf8", 0, readSync(master.n, buffer));

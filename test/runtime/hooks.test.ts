@@ -276,7 +276,7 @@ describe("a hook that fails — runtime-spec runtime.md#lifecycle", () => {
         const error = "error" in c ? c.error : ((await c.start().catch((cause: Error) => cause)) as Error);
         expect(error.message).toMatch(new RegExp(`error running ${name} hook.*(timed out|timeout)`));
       },
-      60_000,
+      120_000,
     );
   }
 

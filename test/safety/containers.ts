@@ -1,5 +1,6 @@
 /** Containers for the safety tests: a bundle in a directory of its own, and what the kernel says afterwards. */
 import { type SpawnSyncReturns, spawnSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import {
   chmodSync,
   closeSync,
@@ -16,6 +17,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { expect } from "vitest";
 import type {
   CreateOptions,
   ExecOptions,
@@ -25,6 +27,7 @@ import type {
 } from "../../src/runtime/api.ts";
 import { hierarchy } from "../../src/runtime/cgroup/hierarchy.ts";
 import * as runtime from "../../src/runtime/index.ts";
+import { eventually } from "../support/container.ts";
 
 /** What is missing for tests that make containers; undefined when nothing is. */
 export const missing = process.getuid?.() === 0 ? undefined : "needs root";
@@ -45,6 +48,9 @@ export const usualMounts: readonly Json[] = [
     options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"],
   },
 ];
+
+/** Of the names of all containers here, and of their cgroups; pids come again in a long run. */
+export const cgroupPrefix = `safety-${process.pid}-${randomBytes(2).toString("hex")}-`;
 
 let count = 0;
 
@@ -102,7 +108,7 @@ export class Sandbox implements AsyncDisposable {
 
   /** A container ID that no other test has, which is also its cgroup's path. */
   id(): string {
-    return `safety-${process.pid}-${count++}`;
+    return `${cgroupPrefix}${count++}`;
   }
 
   /** Writes config.json as it now is. */
@@ -219,7 +225,7 @@ export function traces(sandbox: Sandbox): Omit<Footprint, "processes"> {
     mounts: mountInfo.filter(
       (line) => line.includes(sandbox.directory) && !line.includes(` ${sandbox.root} `),
     ),
-    cgroups: cgroupsOf(`safety-${process.pid}-`),
+    cgroups: cgroupsOf(cgroupPrefix),
     state: existsSync(sandbox.root) ? readdirSync(sandbox.root) : [],
   };
 }
@@ -251,26 +257,21 @@ export function processesOf(sandbox: Sandbox): string[] {
     const cgroup = read("cgroup");
     const mounts = read("mountinfo");
     const ours =
-      cgroup.includes(`/safety-${process.pid}-`) ||
-      (!mounts.includes(" / / ") && mounts.includes(sandbox.bundle));
+      cgroup.includes(`/${cgroupPrefix}`) || (!mounts.includes(" / / ") && mounts.includes(sandbox.bundle));
     if (ours) found.push(`${pid} ${read("cmdline").replaceAll("\0", " ")}`);
   }
   return found;
 }
 
-/** Waits until `check` gives something, for as long as `patienceMs`. */
-export async function until<T>(
-  check: () => T | undefined | false,
-  what: string,
-  patienceMs = 5000,
-): Promise<T> {
-  const end = Date.now() + patienceMs;
-  for (;;) {
-    const value = check();
-    if (value) return value;
-    if (Date.now() > end) throw new Error(`waited ${patienceMs} ms in vain: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
+/** Waits until `check` gives something. */
+export async function until<T>(check: () => T | undefined | false, what: string): Promise<T> {
+  return (await eventually(() => check() || undefined, what)) as T;
+}
+
+/** Nothing is left of the sandbox's containers; processes that were killed may take a moment to be gone. */
+export async function expectNothing(sandbox: Sandbox): Promise<void> {
+  await until(() => processesOf(sandbox).length === 0, "processes are gone").catch(() => {});
+  expect(footprint(sandbox)).toEqual(nothing);
 }
 
 /** Runs a program of the host. */

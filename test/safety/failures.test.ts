@@ -6,7 +6,16 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { hierarchy } from "../../src/runtime/cgroup/hierarchy.ts";
-import { footprint, host, type Json, missing, nothing, runtime, Sandbox, until } from "./containers.ts";
+import {
+  expectNothing,
+  footprint,
+  host,
+  type Json,
+  missing,
+  nothing,
+  runtime,
+  Sandbox,
+} from "./containers.ts";
 
 let sandbox: Sandbox;
 beforeEach(() => {
@@ -54,7 +63,7 @@ describe.skipIf(missing)("create", () => {
       kind: "Unavailable",
       site: { code: "ENOSPC" },
     });
-    expect(footprint(sandbox)).toEqual(nothing);
+    await expectNothing(sandbox);
   });
 
   test("no inodes left, at every file that is made", async () => {
@@ -69,7 +78,7 @@ describe.skipIf(missing)("create", () => {
           kind: "Unavailable",
           site: { code: "ENOSPC" },
         });
-      expect(footprint(sandbox)).toEqual(nothing);
+      await expectNothing(sandbox);
     }
     expect(results).toEqual(new Set(["RuntError", "ran"]));
   });
@@ -81,7 +90,7 @@ describe.skipIf(missing)("create", () => {
       kind: "Unavailable",
       site: { code: "EROFS" },
     });
-    expect(footprint(sandbox)).toEqual(nothing);
+    await expectNothing(sandbox);
   });
 
   test("a state directory that is a file", async () => {
@@ -236,8 +245,7 @@ describe.skipIf(missing)("create", () => {
         ? { detach: true, consoleSocket: join(sandbox.directory, "nobody") }
         : {};
       expect(await sandbox.refusal(options)).toMatchObject({ name: "RuntError", ...error });
-      await until(() => footprint(sandbox).processes.length === 0, "processes are gone");
-      expect(footprint(sandbox)).toEqual(nothing);
+      await expectNothing(sandbox);
     });
   }
 
@@ -250,7 +258,7 @@ describe.skipIf(missing)("create", () => {
         kind: "NotFound",
       });
     }
-    expect(footprint(sandbox)).toEqual(nothing);
+    await expectNothing(sandbox);
   });
 
   test("an ID that is taken: the one who has it keeps everything", async () => {
@@ -271,7 +279,7 @@ describe.skipIf(missing)("create", () => {
         JSON.stringify(id),
       ).rejects.toMatchObject({ kind: "InvalidArgument" });
     }
-    expect(footprint(sandbox)).toEqual(nothing);
+    await expectNothing(sandbox);
   });
 
   test("a pid file that cannot be written: the container is gone again", async () => {
@@ -280,8 +288,7 @@ describe.skipIf(missing)("create", () => {
       name: "RuntError",
       site: { path: pidFile },
     });
-    await until(() => footprint(sandbox).processes.length === 0, "processes are gone");
-    expect(footprint(sandbox)).toEqual(nothing);
+    await expectNothing(sandbox);
   });
 
   test("a receiver of the terminal that hangs up", async () => {
@@ -306,7 +313,7 @@ describe.skipIf(missing)("create", () => {
         site: { subject: expect.stringContaining("linux.resources.memory") },
       });
       expect(error.message).toMatch(/memory controller|controller.*memory/);
-      expect(footprint(sandbox)).toEqual(nothing);
+      await expectNothing(sandbox);
     },
   );
 

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { isAlive, readProcessStat } from "../../src/linux/process.ts";
-import { footprint, missing, nothing, runtime, Sandbox, traces, until } from "./containers.ts";
+import { expectNothing, missing, runtime, Sandbox, traces, until } from "./containers.ts";
 
 interface Outcome {
   readonly id: string;
@@ -125,7 +125,7 @@ async function strikeEverywhere(
   const whole = await createStruck(sandbox, victim, -1);
   expect(whole.end, whole.points.join(" ")).toBe("created");
   await runtime.deleteContainer(sandbox.context, whole.id, { force: true });
-  expect(footprint(sandbox)).toEqual(nothing);
+  await expectNothing(sandbox);
   expect(whole.points.length).toBeGreaterThan(10);
   let at = 0;
   if (victim === "shim" || victim === "init") {
@@ -153,7 +153,7 @@ async function strikeEverywhere(
     }
   };
   await Promise.all(Array.from({ length: parallel }, worker));
-  expect(footprint(sandbox)).toEqual(nothing);
+  await expectNothing(sandbox);
 }
 
 const of = (sandbox: Sandbox, id: string): object => {
@@ -195,7 +195,7 @@ describe.skipIf(missing)("create, with somebody killed in the midst of it", () =
   }
 
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
-    test(`${signal} to the runtime: delete --force leaves nothing`, { timeout: 60_000 }, async () => {
+    test(`${signal} to the runtime: delete --force leaves nothing`, { timeout: 120_000 }, async () => {
       await using sandbox = new Sandbox();
       sandbox.config.process.args = ["/bin/sleep", "60"];
       sandbox.write();
@@ -205,7 +205,7 @@ describe.skipIf(missing)("create, with somebody killed in the midst of it", () =
         expect(of(sandbox, id)).toEqual(gone);
         await until(() => ![...pids].some(isOurs), "shim and init are gone");
       }
-      expect(footprint(sandbox)).toEqual(nothing);
+      await expectNothing(sandbox);
     });
   }
 });

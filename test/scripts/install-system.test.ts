@@ -56,6 +56,7 @@ describe.skipIf(!isBuilt)("install-system (needs a build)", () => {
       "runt-after",
       "runt-dns",
       "runt-init",
+      "runt-proxy",
       "runt-shim",
       "runt-userns",
     ]);

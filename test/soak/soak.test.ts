@@ -16,7 +16,16 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { RuntError } from "../../src/errors.ts";
 import { Random } from "../native/random.ts";
-import { footprint, type Json, missing, nothing, runtime, Sandbox, until } from "../safety/containers.ts";
+import {
+  cgroupPrefix,
+  footprint,
+  type Json,
+  missing,
+  nothing,
+  runtime,
+  Sandbox,
+  until,
+} from "../safety/containers.ts";
 import { type Works, ways } from "./cycle.ts";
 import { childrenOf, strike } from "./striker.ts";
 
@@ -104,7 +113,7 @@ describe.skipIf(missing)("many containers, and somebody who kills", () => {
     const options = {
       random: new Random(seed + 1),
       commands: works.commands,
-      cgroupPrefix: `safety-${process.pid}-`,
+      cgroupPrefix,
       pauseMs: 60,
     };
     const striking = strike(options, done.signal);
@@ -142,13 +151,13 @@ describe.skipIf(missing)("many containers, and somebody who kills", () => {
     // Nothing fails that nobody struck; and somebody was struck.
     expect(count.failed).toBeLessThanOrEqual(total);
     expect(total).toBeGreaterThan(cycles / 50);
-    await until(() => Object.values(footprint(sandbox)).flat().length === 0, "nothing is left", 20_000).catch(
-      () => expect(footprint(sandbox)).toEqual(nothing),
+    await until(() => Object.values(footprint(sandbox)).flat().length === 0, "nothing is left").catch(() =>
+      expect(footprint(sandbox)).toEqual(nothing),
     );
-    await until(() => childrenOf(process.pid).length === 0, "no child of ours, alive or dead", 20_000);
+    await until(() => childrenOf(process.pid).length === 0, "no child of ours, alive or dead");
     expect(heldNamespaces()).toEqual(namespaces);
     // Streams are closed when they have been read to their end, a turn later.
-    await until(() => grown(files).length === 0, "fds are closed", 10_000).catch(() =>
+    await until(() => grown(files).length === 0, "fds are closed").catch(() =>
       expect(grown(files)).toEqual([]),
     );
     closeSync(null_);

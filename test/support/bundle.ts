@@ -1,4 +1,5 @@
 /** Bundles for tests: a small valid config.json with changes, a rootfs with busybox and the probe, gone afterwards. */
+import { randomBytes } from "node:crypto";
 import {
   chmodSync,
   copyFileSync,
@@ -23,11 +24,14 @@ export type Json = any;
 /** Prefix of everything that tests make on this machine: cgroups, directories, containers. */
 export const testPrefix = "runt-test";
 
+/** Of what this process makes. Its pid alone would not do: a long run uses all of them, and some twice. */
+export const ownPrefix = `${testPrefix}-${process.pid}-${randomBytes(2).toString("hex")}`;
+
 let count = 0;
 
 /** A name that nobody else uses: of a container, a cgroup, a file. */
 export function freshName(): string {
-  return `${testPrefix}-${process.pid}-${count++}`;
+  return `${ownPrefix}-${count++}`;
 }
 
 /**

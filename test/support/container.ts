@@ -11,11 +11,11 @@ import type {
   RuntimeContext,
 } from "../../src/runtime/api.ts";
 import * as runtime from "../../src/runtime/index.ts";
-import { aBundle, type Bundle, type BundleOptions, freshName, type Json, testPrefix } from "./bundle.ts";
+import { aBundle, type Bundle, type BundleOptions, freshName, type Json, ownPrefix } from "./bundle.ts";
 import { parseReport, type Report } from "./probe.ts";
 
 /** Where this process keeps its containers' state. */
-export const stateRoot = join(tmpdir(), `${testPrefix}-state-${process.pid}`);
+export const stateRoot = join(tmpdir(), `${ownPrefix}-state`);
 
 /** The context of all tests of this process; what the runtime warns of goes to `log`. */
 export function aContext(log: string[] = [], changes: Partial<RuntimeContext> = {}): RuntimeContext {
@@ -271,11 +271,17 @@ export async function aContainer(settings: ContainerSettings = {}): Promise<Cont
   }
 }
 
-/** Asks until there is an answer. @throws after ten seconds (two minutes in the VM lane) */
-export async function eventually<T>(ask: () => T | undefined, what: string): Promise<T> {
-  const deadline = performance.now() + (process.env.RUNT_VM ? 120_000 : 10_000);
+/** How long a sign is waited for, in milliseconds: longer than it takes on a machine that is busy with much else. */
+export const patienceMs = process.env.RUNT_VM ? 120_000 : 30_000;
+
+/** Asks until there is an answer. @throws after `patienceMs` */
+export async function eventually<T>(
+  ask: () => T | undefined | Promise<T | undefined>,
+  what: string,
+): Promise<T> {
+  const deadline = performance.now() + patienceMs;
   for (;;) {
-    const answer = ask();
+    const answer = await ask();
     if (answer !== undefined) return answer;
     if (performance.now() > deadline) throw new Error(`waited in vain for ${what}`);
     await sleep(5);

@@ -208,7 +208,10 @@ export class FaultProxy implements AsyncDisposable {
         if (fault === undefined) {
           response.writeHead(answer.statusCode!, answer.headers);
           answer.pipe(response);
-        } else void spoil(answer, response, fault);
+        } else {
+          // The client may go away while the answer comes.
+          spoil(answer, response, fault).catch(() => response.destroy());
+        }
       },
     );
     onward.on("error", () => response.destroy());

@@ -2,6 +2,7 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect } from "vitest";
+import { patienceMs } from "./container.ts";
 import { leaksSince, type Snapshot, snapshot } from "./leaks.ts";
 
 let before: Snapshot | undefined;
@@ -11,9 +12,10 @@ beforeAll(() => {
 });
 
 afterAll(async () => {
-  // A process that was killed takes a moment to be gone.
+  // A process that was killed takes a moment to be gone, and so does what another file has just mounted.
+  const deadline = performance.now() + patienceMs;
   let leaks = leaksSince(before!);
-  for (let i = 0; leaks.length > 0 && i < 100; i++) {
+  while (leaks.length > 0 && performance.now() < deadline) {
     await sleep(20);
     leaks = leaksSince(before!);
   }

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync, rmdirSync } from "node:fs";
 import { readMountInfo } from "../../src/linux/mountinfo.ts";
 import { hierarchy } from "../../src/runtime/cgroup/hierarchy.ts";
-import { testPrefix } from "./bundle.ts";
+import { ownPrefix } from "./bundle.ts";
 import { stateRoot } from "./container.ts";
 
 /** Things that can leak, as lists of names. */
@@ -12,7 +12,7 @@ export interface Snapshot {
   readonly processes: readonly string[];
   readonly networks: readonly string[];
   readonly files: readonly string[];
-  /** Of containers. Another process may have had our pid, and have been killed. */
+  /** Of containers. */
   readonly states: readonly string[];
 }
 
@@ -55,7 +55,7 @@ function cgroups(): string[] {
   } catch {
     return [];
   }
-  return readdirSync(top).filter((name) => name.startsWith(`${testPrefix}-${process.pid}-`));
+  return readdirSync(top).filter((name) => name.startsWith(`${ownPrefix}-`));
 }
 
 /** Children of ours, and shims and probes that are nobody's. */
@@ -68,7 +68,7 @@ function processes(): string[] {
       const parent = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
       const name = readFileSync(`/proc/${pid}/comm`, "latin1").trim();
       const cgroup = readFileSync(`/proc/${pid}/cgroup`, "latin1");
-      const ours = cgroup.includes(`${testPrefix}-${process.pid}-`);
+      const ours = cgroup.includes(`${ownPrefix}-`);
       if (parent === process.pid || ours) found.push(`${name} ${pid}`);
     } catch {} // it ended while we looked
   }

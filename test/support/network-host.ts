@@ -23,10 +23,11 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll } from "vitest";
 import type * as engine from "../../src/engine/network/index.ts";
 import { isAlive, readProcessStat } from "../../src/linux/process.ts";
+import { hasCode } from "../../src/linux/system-error.ts";
+import { eventually } from "./container.ts";
 import { Script } from "./script.ts";
 
 /** Addresses of the cable between the host and the rest of the world; there is no way back to containers. */
@@ -84,9 +85,10 @@ const driver = `
   const store = new engine.NetworkStore(context);
   const call = async (name, args) => {
     if (name === "reconcile") {
-      const [alive, idle] = args;
+      const [alive, idle, ended] = args;
       const isAlive = (id) => alive.includes(id);
-      return await engine.reconcileNetworks(context, { isAlive, idle });
+      const runs = (id) => isAlive(id) && !ended.includes(id);
+      return await engine.reconcileNetworks(context, { isAlive, runs, idle });
     }
     if (name.startsWith("store.")) return await store[name.slice(6)](...args);
     return await engine[name](context, ...args);
@@ -153,9 +155,13 @@ export class Engine implements AsyncDisposable {
     return this.#send(`store.${name}`, args) as Promise<Awaited<ReturnType<Store[M]>>>;
   }
 
-  /** @param alive ids of the containers that are there */
-  reconcile(alive: readonly string[], idle: "keep" | "remove" = "keep"): Promise<engine.Reconciled> {
-    return this.#send("reconcile", [alive, idle]) as Promise<engine.Reconciled>;
+  /** @param alive ids of the containers that are there @param ended of those that do not run */
+  reconcile(
+    alive: readonly string[],
+    idle: "keep" | "remove" = "keep",
+    ended: readonly string[] = [],
+  ): Promise<engine.Reconciled> {
+    return this.#send("reconcile", [alive, idle, ended]) as Promise<engine.Reconciled>;
   }
 
   #send(name: string, args: readonly unknown[]): Promise<unknown> {
@@ -210,6 +216,11 @@ export class TestContainer implements Disposable {
   /** What a server says to us, or why there was no answer. */
   ask(protocol: "tcp" | "udp", host: string, port: number): string {
     return ask([...this.#enter(), trafficPath(), "ask", protocol, host, String(port)]);
+  }
+
+  /** A server inside that says again what a client has said, once it has come to its end. */
+  async repeat(address: string, port: number): Promise<void> {
+    this.#servers.push(await serve([...this.#enter(), trafficPath(), "repeat", address, String(port)]));
   }
 
   /** Addresses of a name. */
@@ -319,6 +330,11 @@ export class TestHost implements AsyncDisposable {
     return ask([...this.#enter(), trafficPath(), "ask", protocol, host, String(port)]);
   }
 
+  /** "BYTES same" if a server of `repeat` has said everything again. */
+  pour(host: string, port: number, bytes: number): string {
+    return ask([...this.#enter(), trafficPath(), "pour", host, String(port), String(bytes)]);
+  }
+
   /** @param local "address:port" to ask from */
   askFromOutside(protocol: "tcp" | "udp", host: string, port: number, local?: string): string {
     const verb = local === undefined ? ["ask", protocol] : ["send", protocol, ...local.split(":")];
@@ -374,8 +390,17 @@ export class TestHost implements AsyncDisposable {
 
   /** Pids of name responders of this machine. */
   responders(): number[] {
+    return this.#pidsOf("runt-dns");
+  }
+
+  /** Pids of the proxies of its containers. */
+  proxies(): number[] {
+    return this.#pidsOf("runt-proxy");
+  }
+
+  #pidsOf(program: string): number[] {
     const namespace = readlinkSync(`/proc/${this.#holder.pid}/ns/net`);
-    return pidsOf("runt-dns").filter((pid) => {
+    return pidsOf(program).filter((pid) => {
       try {
         return readlinkSync(`/proc/${pid}/ns/net`) === namespace;
       } catch {
@@ -387,7 +412,14 @@ export class TestHost implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const engine of this.#engines) await engine[Symbol.asyncDispose]();
     for (const container of this.#containers) container.kill();
-    for (const pid of this.responders()) process.kill(pid, "SIGKILL");
+    for (const pid of [...this.responders(), ...this.proxies()]) {
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch (error) {
+        // Proxies are about to end by themselves.
+        if (!hasCode(error, "ESRCH")) throw error;
+      }
+    }
     const all = [...this.#processes, this.#outside, this.#holder];
     for (const child of all) child.kill("SIGKILL");
     await until(() => all.every(({ exitCode, signalCode }) => exitCode !== null || signalCode !== null));
@@ -401,12 +433,8 @@ function pidsOf(name: string): number[] {
 }
 
 /** Waits until something is so; @throws {Error} if it takes too long */
-export async function until(condition: () => boolean, patienceMs = 10_000): Promise<void> {
-  const deadline = performance.now() + patienceMs;
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`not so after ${patienceMs} ms: ${condition}`);
-    await sleep(20);
-  }
+export async function until(condition: () => boolean): Promise<void> {
+  await eventually(() => condition() || undefined, String(condition));
 }
 
 /** A process in a network and a mount namespace of its own, made from within others. */
@@ -436,11 +464,25 @@ async function serve(command: readonly string[]): Promise<ChildProcess> {
 }
 
 function execute(command: readonly string[]): string {
-  return execFileSync(command[0]!, command.slice(1), { encoding: "utf8", timeout: 20_000 }).trim();
+  return execFileSync(command[0]!, command.slice(1), { encoding: "utf8", timeout: 50_000 }).trim();
+}
+
+let askingMs = 10_000;
+
+/** What it asks for has to come soon: for what is not expected to be answered, as nobody waits for that for long. */
+export function briefly<T>(work: () => T): T {
+  const before = askingMs;
+  askingMs = 1000;
+  try {
+    return work();
+  } finally {
+    askingMs = before;
+  }
 }
 
 function ask(command: readonly string[]): string {
-  const { stdout } = spawnSync(command[0]!, command.slice(1), { encoding: "utf8", timeout: 20_000 });
+  const env = { ...process.env, PATIENCE_MS: String(askingMs) };
+  const { stdout } = spawnSync(command[0]!, command.slice(1), { encoding: "utf8", timeout: 50_000, env });
   return stdout.trim();
 }
 

@@ -14,6 +14,7 @@ import {
   SOCK_STREAM,
 } from "../../src/linux/socket.ts";
 import { testPrefix } from "./bundle.ts";
+import { patienceMs } from "./container.ts";
 
 const SYS =
   process.arch === "arm64"
@@ -21,7 +22,6 @@ const SYS =
     : { listen: 50, accept4: 288, recvfrom: 45, ioctl: 16, fcntl: 72, getsockopt: 55 };
 const SOCK_CLOEXEC = 0x80000;
 const MSG_PEEK = 2;
-const timeoutMs = process.env.RUNT_VM ? 120_000 : 10_000;
 
 /** What came with one message. */
 export interface Received extends Disposable {
@@ -31,7 +31,7 @@ export interface Received extends Disposable {
 }
 
 async function readable(socket: Fd): Promise<void> {
-  if ((await poll(socket.n, POLLIN, timeoutMs)) === 0) throw new Error("nothing came");
+  if ((await poll(socket.n, POLLIN, patienceMs)) === 0) throw new Error("nothing came");
 }
 
 /** The text of the next message without taking it, then the message with its fd. */

@@ -50,11 +50,15 @@ export async function startTokenServer(setup: TokenServerSetup): Promise<TokenSe
     keyPair === undefined ? createServer() : createHttpsServer({ cert: keyPair.cert, key: keyPair.key });
   const seen: SeenTokenRequest[] = [];
   const refreshTokens = new Set<string>();
-  server.on("request", async (request, response) => {
-    const parameters = await parametersOf(request);
+  server.on("request", (request, response) => {
     const { method = "GET", headers } = request;
-    seen.push({ method, parameters, authorization: headers.authorization });
-    answer(setup, refreshTokens, { method, parameters, authorization: headers.authorization }, response);
+    parametersOf(request).then(
+      (parameters) => {
+        seen.push({ method, parameters, authorization: headers.authorization });
+        answer(setup, refreshTokens, { method, parameters, authorization: headers.authorization }, response);
+      },
+      () => response.destroy(), // who asks has gone
+    );
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

@@ -1,10 +1,13 @@
 /* Traffic for the tests of networks: servers that say who asked, and clients that say what they got.
  *
  *   traffic serve tcp|udp ADDRESS PORT NAME   says "ready", then answers every client "NAME CLIENT-ADDRESS"
- *   traffic ask tcp|udp HOST PORT             prints the answer; status 1 and errno's text if none comes in a second
+ *   traffic ask tcp|udp HOST PORT             prints the answer; status 1 and errno's text if none comes in
+ *                                             $PATIENCE_MS, or ten seconds
  *   traffic resolve HOST                      prints the addresses of a name, sorted, one a line
  *   traffic dns ADDRESS PORT IPV4             a name server that knows every name, by the address IPV4
  *   traffic send tcp|udp LOCAL LPORT HOST PORT  as ask, from a local address and port
+ *   traffic repeat ADDRESS PORT               says "ready", then hears every client of TCP to its end and says it again
+ *   traffic pour HOST PORT BYTES              says so much, then its end, and prints whether it comes back, and then the end
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -12,13 +15,19 @@
 #include <netdb.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define PATIENCE_MS 1000
+static int
+patience_ms (void)
+{
+  const char *said = getenv ("PATIENCE_MS");
+  return said ? atoi (said) : 10000;
+}
 
 static void
 die (const char *what)
@@ -105,7 +114,7 @@ ask (int type, const char *local, const char *local_port, const char *host, cons
     {
       int error = ETIMEDOUT;
       socklen_t size = sizeof error;
-      if (poll (&p, 1, PATIENCE_MS) > 0)
+      if (poll (&p, 1, patience_ms ()) > 0)
         getsockopt (fd, SOL_SOCKET, SO_ERROR, &error, &size);
       errno = error;
       if (error)
@@ -115,7 +124,7 @@ ask (int type, const char *local, const char *local_port, const char *host, cons
     die ("send");
   char text[512];
   p.events = POLLIN;
-  if (poll (&p, 1, PATIENCE_MS) <= 0)
+  if (poll (&p, 1, patience_ms ()) <= 0)
     {
       errno = ETIMEDOUT;
       die ("answer");
@@ -124,6 +133,73 @@ ask (int type, const char *local, const char *local_port, const char *host, cons
   if (n < 0)
     die ("answer");
   return fwrite (text, 1, (size_t) n, stdout) == (size_t) n ? 0 : 1;
+}
+
+static char *poured;
+
+/* As much as comes until the end, or `room` bytes. */
+static size_t
+read_all (int fd, size_t room)
+{
+  size_t length = 0;
+  ssize_t n;
+  while (length < room && (n = read (fd, poured + length, room - length)) > 0)
+    length += (size_t) n;
+  return length;
+}
+
+static bool
+write_all (int fd, const char *bytes, size_t length)
+{
+  for (size_t done = 0; done < length;)
+    {
+      ssize_t n = write (fd, bytes + done, length - done);
+      if (n < 0)
+        return false;
+      done += (size_t) n;
+    }
+  return true;
+}
+
+#define MOST_POURED (16u << 20)
+
+static void
+repeat (const char *host, const char *port)
+{
+  int fd = open_socket (host, port, SOCK_STREAM);
+  poured = malloc (MOST_POURED);
+  if (!poured || listen (fd, 64) < 0)
+    die ("listen");
+  puts ("ready");
+  fflush (stdout);
+  for (;;)
+    {
+      int client = accept (fd, NULL, NULL);
+      if (client < 0)
+        continue;
+      write_all (client, poured, read_all (client, MOST_POURED));
+      close (client);
+    }
+}
+
+static int
+pour (const char *host, const char *port, size_t length)
+{
+  struct addrinfo *a = look_up (host, port, SOCK_STREAM, 0);
+  int fd = socket (a->ai_family, SOCK_STREAM, 0);
+  char *sent = malloc (MOST_POURED);
+  poured = malloc (MOST_POURED);
+  if (!sent || !poured || length >= MOST_POURED)
+    return 1;
+  for (size_t i = 0; i < length; i++)
+    sent[i] = (char) (i * 2654435761u >> 13);
+  if (connect (fd, a->ai_addr, a->ai_addrlen) < 0)
+    die ("connect");
+  if (!write_all (fd, sent, length) || shutdown (fd, SHUT_WR) < 0)
+    die ("write");
+  size_t heard = read_all (fd, MOST_POURED);
+  printf ("%zu %s\n", heard, heard == length && memcmp (sent, poured, length) == 0 ? "same" : "other");
+  return 0;
 }
 
 static int
@@ -214,6 +290,10 @@ main (int argc, char **argv)
     return ask (type, NULL, NULL, argv[3], argv[4]);
   if (strcmp (verb, "send") == 0 && argc == 7)
     return ask (type, argv[3], argv[4], argv[5], argv[6]);
+  if (strcmp (verb, "repeat") == 0 && argc == 4)
+    repeat (argv[2], argv[3]);
+  if (strcmp (verb, "pour") == 0 && argc == 5)
+    return pour (argv[2], argv[3], strtoul (argv[4], NULL, 10));
   if (strcmp (verb, "resolve") == 0 && argc == 3)
     return resolve (argv[2]);
   if (strcmp (verb, "dns") == 0 && argc == 5)

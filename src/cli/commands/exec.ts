@@ -5,9 +5,14 @@ import { environmentOf, environmentOptions } from "../container-flags/environmen
 import { ownSurroundings } from "../container-flags/surroundings.ts";
 import { foregroundOptions } from "../foreground-options.ts";
 
-/** 1 where nothing was tried; 126 and 127 as a shell has them, and as docker has them for all else that is not there. */
+/**
+ * 1 where nothing was tried; 126 and 127 as a shell has them, and as docker has them for all else that is not there: a user
+ * whom the container does not know, a directory that cannot be.
+ */
 function statusOfFailure(error: unknown): number {
-  if (!(error instanceof RuntError) || error.site.syscall === undefined) return 1;
+  if (!(error instanceof RuntError)) return 1;
+  if (error.kind === "InvalidArgument" && error.site.operation !== "create") return 126;
+  if (error.site.syscall === undefined) return 1;
   const status = exitCodeOf(error);
   return status !== 125 ? status : error.site.code === "ENOENT" ? 127 : 126;
 }

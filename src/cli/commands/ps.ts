@@ -60,7 +60,8 @@ export default command({
     for (const container of containers) {
       rows.push(containerRow(container, noTrunc, sizeNeeded ? await sizeColumn(engine, container.id) : ""));
     }
-    context.print(formatRows(rows, containerListing(options.size), format));
+    const labels = containers.map((container) => container.labels);
+    context.print(formatRows(rows, containerListing(options.size), format, labels));
     return 0;
   },
 });

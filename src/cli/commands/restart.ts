@@ -14,9 +14,8 @@ export default command({
   async run(context, operands, given) {
     const engine = await openEngine(context);
     return await interruptible((abort) =>
-      atOnce(operands, async (container) => {
+      atOnce(operands, context, async (container) => {
         await engine.restart(container, { abort, ...stopOptions(given) });
-        context.print(`${container}\n`);
       }),
     );
   },

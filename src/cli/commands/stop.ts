@@ -19,9 +19,8 @@ export default command({
     const engine = await openEngine(context);
     const containers = await containersOf(engine, operands, all && "running", "stop");
     return await interruptible((abort) =>
-      atOnce(containers, async (container) => {
+      atOnce(containers, context, async (container) => {
         await engine.stop(container, { abort, ...stopOptions(given) });
-        context.print(`${container}\n`);
       }),
     );
   },

@@ -62,14 +62,28 @@ export function groupsOf(commands: readonly Command[]): Command[] {
 const listings: Readonly<Record<string, string>> = {
   "container-id": "list --quiet",
   container: "ps --all --format '{{.Names}}'",
-  image: "images --format '{{.Repository}}:{{.Tag}}'",
+  running: "ps --format '{{.Names}}'",
+  image: "images --filter dangling=false --format '{{.Repository}}:{{.Tag}}'",
   network: "network ls --format '{{.Name}}'",
   volume: "volume ls --quiet",
 };
 
+/** Commands whose "name" is that of something there is. */
+const named: Readonly<Record<string, readonly string[]>> = {
+  inspect: ["container", "image", "volume", "network"],
+  push: ["image"],
+};
+
+/** Commands that want a container that runs. */
+const forRunning = ["exec", "attach", "top", "stop", "kill", "pause", "unpause"];
+
 /** How to list what the operands of a command may be; none: they are files, or nobody knows. */
-export function listingsFor({ operands }: Command): string[] {
-  const names = operands.map((operand) => operand.replaceAll(/[[\]…]/g, ""));
+export function listingsFor({ name: command, operands }: Command): string[] {
+  const names = operands.flatMap((operand) => {
+    const name = operand.replaceAll(/[[\]…]/g, "");
+    if (name === "container" && forRunning.includes(command)) return "running";
+    return name === "name" && Object.hasOwn(named, command) ? named[command]! : name;
+  });
   return [...new Set(names.flatMap((name) => listings[name] ?? []))];
 }
 

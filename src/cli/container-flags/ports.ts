@@ -77,7 +77,7 @@ function partsOf(flag: string, text: string, address: string) {
   if (bracketed && (parts.length > 0 || !(bracketed[2] ?? "").includes(":"))) {
     throw flagError(flag, text, "not [[ip:][host-port]:]port[/protocol]");
   }
-  if (plain !== "" && ipVersion(plain) === 0)
+  if (plain !== "" && (ipVersion(plain) === 0 || plain.includes("%")))
     throw flagError(flag, text, `invalid IP address ${JSON.stringify(plain)}`);
   if (container === "") throw flagError(flag, text, "no port of the container");
   return { ip: plain, host, container };

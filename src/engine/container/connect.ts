@@ -16,7 +16,7 @@ export async function connectContainer(
   text: string,
   attachment: NetworkAttachment,
 ): Promise<void> {
-  await change(context, text, "network connect", {
+  const record = await change(context, text, "network connect", {
     networks: (record) => {
       const before = record.request.network.networks;
       // Until now the default one was meant, and that it stays.
@@ -25,6 +25,7 @@ export async function connectContainer(
     },
     now: (driver, record, init) => driver.connect(record, init, attachment),
   });
+  tell(context, "connect", attachment.network, record);
 }
 
 /** @throws {RuntError} FailedPrecondition; NotFound where it is not on that network */
@@ -33,9 +34,19 @@ export async function disconnectContainer(
   text: string,
   network: string,
 ): Promise<void> {
-  await change(context, text, "network disconnect", {
+  const record = await change(context, text, "network disconnect", {
     networks: (record) => record.request.network.networks.filter((one) => one.network !== network),
     now: (driver, record, init) => driver.disconnect(record, init, network),
+  });
+  tell(context, "disconnect", network, record);
+}
+
+function tell({ store }: EngineContext, action: string, network: string, { id }: ContainerRecord): void {
+  store.events.append({
+    type: "network",
+    action,
+    actor: network,
+    attributes: { name: network, container: id },
   });
 }
 
@@ -51,7 +62,7 @@ async function change(
     readonly networks: (record: ContainerRecord) => readonly NetworkAttachment[];
     readonly now: (driver: NetworkDriver, record: ContainerRecord, init: number) => Promise<NetworkState>;
   },
-): Promise<void> {
+): Promise<ContainerRecord> {
   using lock = await lockContainer(context, text, operation);
   const record = await settle(context, lock.record, "another");
   const { id, name, request, definition } = record;
@@ -78,4 +89,5 @@ async function change(
     summary: summaryOf(changed.request, definition),
     ...(network && { run: { ...record.run, network } }),
   });
+  return record;
 }

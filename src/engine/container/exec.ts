@@ -29,7 +29,7 @@ export interface ExecRequest {
   readonly tty?: boolean | undefined;
   /** Whether there is a stdin to write to. */
   readonly stdin?: boolean | undefined;
-  /** "NAME=value", over the container's own. */
+  /** "NAME=value", over the container's own; "NAME" without a value takes away what the container has. */
   readonly env?: readonly string[] | undefined;
   /** The container's by default. */
   readonly workingDir?: string | undefined;
@@ -201,14 +201,19 @@ function userOf(
 ): { uid: number; gid: number; additionalGids: number[] } {
   using root = openRoot(record.run.init!);
   const { uid, gid, additionalGids } = userIn(root, user);
-  return { uid, gid, additionalGids: [...additionalGids] };
+  // The own group too, as at the container's start: a file may deny it what others may (CVE-2022-36109).
+  return { uid, gid, additionalGids: [...new Set([gid, ...additionalGids])] };
 }
 
 /** The container's, then the request's; HOME is that of whoever runs it, unless somebody has said. */
 function environment(own: readonly string[], { env = [], tty }: ExecRequest): string[] {
   const variables = new Map<string, string>();
   if (tty) variables.set("TERM", "TERM=xterm");
-  for (const entry of [...own, ...env]) variables.set(entry.split("=", 1)[0]!, entry);
+  for (const entry of [...own, ...env]) {
+    // A name alone is that of a variable which the caller has not: docker takes it away.
+    if (entry.includes("=")) variables.set(entry.split("=", 1)[0]!, entry);
+    else variables.delete(entry);
+  }
   return [...variables.values()];
 }
 

@@ -1,7 +1,7 @@
 /** Looks at the host, the image's files and other containers, for what a configuration needs to know. */
 import { chmodSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { messageOf, RuntError } from "../../errors.ts";
+import { RuntError, reasonOf } from "../../errors.ts";
 import { MergedView } from "../../image/snapshot/merged.ts";
 import type { SnapshotMount } from "../../image/snapshot/overlay.ts";
 import { allowMountAgain } from "../../image/snapshot/writable.ts";
@@ -45,15 +45,7 @@ export async function specFacts(
     source: join(filesOf, name),
   }));
   if (request.init) files.push({ destination: initPath, source: await initProgram() });
-  const images = new Map<string, readonly SnapshotMount[]>();
-  for (const mount of definition.mounts) {
-    if (mount.type !== "image") continue;
-    const snapshots = await context.snapshots();
-    images.set(
-      mount.destination,
-      snapshots.mounts(mount.top, { access: "ro", destination: mount.destination }),
-    );
-  }
+  const { volumes, images } = await sourcesOf(context, record);
   const ordinaryUser = isOrdinaryUser();
   const user = resolveUser(definition.user, { passwd: text("/etc/passwd"), group });
   if (definition.mounts.some((mount) => "chown" in mount && mount.chown)) {
@@ -73,6 +65,7 @@ export async function specFacts(
       root: root.mounts,
       files,
       sharedMemory: sharedMemoryOf(context, record),
+      volumes,
       images,
       hostSys: ordinaryUser && network.namespace === "host",
     },
@@ -93,6 +86,25 @@ export async function specFacts(
     apparmor: await appArmorOf(security),
     init: request.init ? initPath : undefined,
   };
+}
+
+/** What the mounts are of that were asked for. @throws {RuntError} NotFound where that is not there any more */
+async function sourcesOf(
+  context: EngineContext,
+  { definition }: ContainerRecord,
+): Promise<Pick<SpecFacts["mounts"], "volumes" | "images">> {
+  const volumes = new Map<string, string>();
+  const images = new Map<string, readonly SnapshotMount[]>();
+  if (definition.mounts.length === 0) return { volumes, images };
+  const { checkBindSource, imagePart, volumePart } = await import("../volume/sources.ts");
+  for (const mount of definition.mounts) {
+    checkBindSource(mount, "start");
+    if (mount.type === "volume" && mount.subpath !== undefined) {
+      volumes.set(mount.destination, volumePart(mount));
+    }
+    if (mount.type === "image") images.set(mount.destination, imagePart(await context.snapshots(), mount));
+  }
+  return { volumes, images };
 }
 
 interface Root {
@@ -213,7 +225,7 @@ async function seccompOf(word: string): Promise<SpecFacts["seccomp"]> {
   } catch (error) {
     throw new RuntError(
       "InvalidArgument",
-      `opening seccomp profile (${word}) failed: ${messageOf(error)}`,
+      `opening seccomp profile (${word}) failed: ${reasonOf(error)}`,
       { operation: "create", path: word },
       error,
     );

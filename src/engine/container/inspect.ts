@@ -156,7 +156,8 @@ function hostConfigOf({ request, definition }: ContainerRecord) {
     Binds: definition.mounts.flatMap((mount) => bindText(mount)),
     ContainerIDFile: "",
     LogConfig: {
-      Type: request.log.driver === "none" ? "none" : "file",
+      // docker's word for its own file, which scripts look for.
+      Type: request.log.driver === "none" ? "none" : "json-file",
       Config: { "max-size": String(request.log.maxSize), "max-file": String(request.log.maxFiles) },
     },
     NetworkMode:

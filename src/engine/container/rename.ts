@@ -1,18 +1,20 @@
 /** `rename`: another name; it may run. */
 import type { EngineContext } from "../context.ts";
 import { isConflict } from "../store/database.ts";
-import { nameTaken } from "./errors.ts";
+import { nameTaken, refuse } from "./errors.ts";
 import { eventOf } from "./event.ts";
 import { lockContainer } from "./lock.ts";
 import { checkName } from "./names.ts";
 
-/** @throws {RuntError} AlreadyExists, InvalidArgument, NotFound */
+/** @throws {RuntError} AlreadyExists, FailedPrecondition for the name that it has, InvalidArgument, NotFound */
 export async function renameContainer(context: EngineContext, text: string, name: string): Promise<void> {
   const wanted = name.replace(/^\//, "");
   checkName(wanted, "rename");
   using lock = await lockContainer(context, text, "rename");
   const { id, name: oldName } = lock.record;
-  if (oldName === wanted) return;
+  if (oldName === wanted) {
+    throw refuse("rename", oldName, `renaming a container with the same name as its current name: ${wanted}`);
+  }
   const { store } = context;
   try {
     store.transaction(() => {

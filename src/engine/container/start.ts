@@ -256,6 +256,7 @@ function healthOf(
     retries,
     startPeriodMs,
     startIntervalMs,
+    change: context.healthChanged(record.id),
   };
 }
 

@@ -29,7 +29,11 @@ export async function containerProcesses(
   const listed = await ps([...words, `-q${pids.join()}`]);
   const output = listed.status === 0 ? listed : await ps(words);
   if (output.status !== 0) {
-    throw new RuntError("InvalidArgument", `error running ps: ${output.stderr.trim()}`, { operation: "top" });
+    // What follows is how to call it.
+    const [why = ""] = output.stderr.trim().split("\n");
+    throw new RuntError("InvalidArgument", `error running ps: ${why.replace(/^error: /, "")}`, {
+      operation: "top",
+    });
   }
   return parseProcesses(output.stdout, new Set(pids));
 }

@@ -13,9 +13,10 @@ import { isAlive } from "../../linux/process.ts";
 import { SystemError } from "../../linux/system-error.ts";
 import { openView as openStopped } from "../../runtime/container/view.ts";
 import type { EngineContext } from "../context.ts";
-import type { ContainerRecord, ProcessId } from "../record.ts";
+import type { ContainerRecord, ProcessId, ResolvedMount } from "../record.ts";
 import { settle } from "../settle.ts";
 import { mountsOf } from "../spec/mounts.ts";
+import { volumePart } from "../volume/sources.ts";
 import { refuse } from "./errors.ts";
 import { rootOf } from "./facts.ts";
 import { findRecord } from "./find.ts";
@@ -56,6 +57,7 @@ export async function openView(context: EngineContext, text: string, operation: 
     files: [],
     sharedMemory: undefined,
     hostSys: false,
+    volumes: volumeParts(places),
     images: new Map(),
   }).filter(({ destination }) => places.some((mount) => mount.destination === destination));
   const view = stack.use(
@@ -67,6 +69,16 @@ export async function openView(context: EngineContext, text: string, operation: 
     }),
   );
   return { record, root: view.root, ids: storedIds(record), [Symbol.asyncDispose]: disposal(stack.move()) };
+}
+
+/** Those of volumes of which the container has a part only. */
+function volumeParts(mounts: readonly ResolvedMount[]): Map<string, string> {
+  const parts = mounts.flatMap((mount) =>
+    mount.type === "volume" && mount.subpath !== undefined
+      ? [[mount.destination, volumePart(mount)] as const]
+      : [],
+  );
+  return new Map(parts);
 }
 
 /** What is on disk is numbered as in the container, mostly. */

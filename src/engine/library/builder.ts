@@ -1,5 +1,6 @@
 /** A container said step by step, with the words of testcontainers; each step gives the builder itself. */
 import type { RuntContainer } from "./container.ts";
+import type { Environment } from "./environment.ts";
 import type { MountOption } from "./mounts.ts";
 import type { RuntNetwork } from "./networks.ts";
 import type { ContainerOptions, HealthOption, NetworkOption } from "./options.ts";
@@ -70,12 +71,12 @@ export class ContainerBuilder {
   }
 
   /** Beside what was said before. */
-  withEnv(env: Readonly<Record<string, string>>): this {
+  withEnv(env: Environment): this {
     return this.with({ env: { ...this.#options.env, ...env } });
   }
 
   /** `withEnv` by testcontainers' name. */
-  withEnvironment(env: Readonly<Record<string, string>>): this {
+  withEnvironment(env: Environment): this {
     return this.withEnv(env);
   }
 

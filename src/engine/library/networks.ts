@@ -69,9 +69,5 @@ export class RuntNetworks {
 }
 
 async function open({ context }: Engine): Promise<NetworkStore> {
-  const [{ NetworkStore }, { networkContextOf }] = await Promise.all([
-    import("../network/index.ts"),
-    import("../network-modes.ts"),
-  ]);
-  return new NetworkStore(await networkContextOf(context));
+  return await (await import("../network-modes.ts")).openNetworkStore(context);
 }

@@ -7,6 +7,7 @@ import type {
   Sharing,
   UserNamespaceRequest,
 } from "../request.ts";
+import type { Environment } from "./environment.ts";
 import type { MountOption } from "./mounts.ts";
 import type { PortOption } from "./ports.ts";
 import type { Size } from "./size.ts";
@@ -18,8 +19,8 @@ export interface ContainerOptions {
   readonly command?: readonly string[] | string | undefined;
   /** In place of the image's Entrypoint; empty: none. */
   readonly entrypoint?: readonly string[] | string | undefined;
-  /** Over the image's. */
-  readonly env?: Readonly<Record<string, string>> | undefined;
+  /** Over the image's; what is undefined is left out. */
+  readonly env?: Environment | undefined;
   /** "user", "uid", "user:group", "uid:gid". */
   readonly user?: string | number | undefined;
   /** Beside those of the user. */

@@ -4,12 +4,13 @@ import { exitCode } from "../../runtime/create/exit-status.ts";
 import type { ContainerProcess } from "../../runtime/library/process.ts";
 import type { ExecRequest } from "../container/exec.ts";
 import { outputsOf } from "../container/output-end.ts";
+import { type Environment, environmentOf } from "./environment.ts";
 import type { Input } from "./input.ts";
 import { collect, defaultMaxOutputBytes } from "./output.ts";
 
 export interface SpawnOptions {
   /** Over the container's. */
-  readonly env?: Readonly<Record<string, string>> | undefined;
+  readonly env?: Environment | undefined;
   readonly user?: string | number | undefined;
   readonly workdir?: string | undefined;
   /** A terminal of its own: all output is stdout then. */
@@ -42,7 +43,7 @@ export function execRequest(command: readonly string[] | string, options: SpawnO
   const { env, user, workdir, tty, consoleSize, stdin, privileged, signal } = options;
   return {
     args: typeof command === "string" ? [command] : command,
-    env: env && Object.entries(env).map(([name, value]) => `${name}=${value}`),
+    env: environmentOf(env, "exec"),
     user: user === undefined ? undefined : String(user),
     workingDir: workdir,
     tty,

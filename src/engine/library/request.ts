@@ -1,6 +1,7 @@
 /** From a program's options to the request that the engine knows. Pure. */
 import type { ContainerRequest, DeviceRequest, NetworkAttachment, NetworkRequest } from "../request.ts";
 import { requestOf } from "../request-defaults.ts";
+import { environmentOf } from "./environment.ts";
 import { mountsOf } from "./mounts.ts";
 import type { ContainerOptions, HealthOption, NetworkOption } from "./options.ts";
 import { portsOf } from "./ports.ts";
@@ -16,7 +17,7 @@ export function containerRequest(image: string, options: ContainerOptions): Cont
     name: options.name,
     command: wordsOf(options.command),
     entrypoint: wordsOf(options.entrypoint),
-    env: Object.entries(options.env ?? {}).map(([name, value]) => `${name}=${value}`),
+    env: environmentOf(options.env),
     workingDir: options.workdir,
     user: options.user === undefined ? undefined : String(options.user),
     groups: options.groups?.map(String),

@@ -5,11 +5,12 @@ import { locked, type NetworkContext } from "./context.ts";
 import { findDefinition, readDefinitions } from "./definitions.ts";
 import { closePorts, openPorts } from "./firewall.ts";
 import { openNamespace, tryOpenNamespace } from "./namespace.ts";
+import { withProxy } from "./proxy.ts";
 import { type Attachment, type ContainerRecord, readRecord, writeRecord } from "./record.ts";
 import type { Namespace, NetworkRequest } from "./request.ts";
 import { reserve } from "./reserve.ts";
 import { portElements } from "./ruleset.ts";
-import { addPlugins, connectInside, openHost, wrapped } from "./setup.ts";
+import { addPlugins, configureAllInside, makeAllLinks, openHost, wrapped } from "./setup.ts";
 import { leaveMembers, noSuchAttachment, removeLinks } from "./teardown.ts";
 
 /**
@@ -37,8 +38,11 @@ export async function connectNetwork(
       return { record, reservations: [reservation!], bridges };
     });
     const position = made.record.attachments.length - 1;
-    connectInside(context, here, opened, id, made.reservations, made.bridges, position);
-    const record = await addPlugins(context, { id }, opened, made.record, made.reservations, []);
+    makeAllLinks(context, here, opened, id, made.reservations, made.bridges);
+    configureAllInside(opened, made.reservations, position);
+    const record = await withProxy(
+      await addPlugins(context, { id }, opened, made.record, made.reservations, []),
+    );
     if (record !== made.record) writeRecord(context.root, record);
     return record.attachments[position]!;
   } catch (error) {
@@ -77,10 +81,10 @@ export async function disconnectNetwork(
     await detachFromPlugins(context, id, opened?.path ?? "", attachment);
   }
   removeLinks([attachment], opened);
-  await locked(context, signal, () => {
+  await locked(context, signal, async () => {
     const before = recordOf(context, id, "network disconnect");
     const attachments = before.attachments.filter((other) => other.networkId !== networkId);
-    const after: ContainerRecord = { ...before, attachments };
+    const after = await withProxy({ ...before, attachments });
     leaveMembers(context, attachment.network, id);
     writeRecord(context.root, after);
     if (before.ports.length === 0) return;

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { RuntError } from "../../errors.ts";
 import { bindMount, unmount } from "../../linux/mount.ts";
 import { hasCode } from "../../linux/system-error.ts";
-import type { PortMapping } from "./port-mapping.ts";
+import { type PortMapping, plainMapping } from "./port-mapping.ts";
 
 /** What a container's pasta is known by, in a directory of the container. */
 const pidFile = (directory: string): string => join(directory, "pasta.pid");
@@ -29,7 +29,9 @@ export async function startPasta({ directory, namespace, ports, signal }: PastaR
   signal?.throwIfAborted();
   const forwarded = (protocol: PortMapping["protocol"]): string[] => {
     const flag = `--${protocol}-ports`;
-    const specs = ports.filter((port) => port.protocol === protocol).map(portSpec);
+    const specs = ports
+      .filter((port) => port.protocol === protocol)
+      .map((port) => portSpec(plainMapping(port)));
     return specs.length === 0 ? [flag, "none"] : specs.flatMap((spec) => [flag, spec]);
   };
   const args = [

@@ -4,14 +4,15 @@
  *
  * A file of lines like `tcp 127.0.0.1 8080 4f1c…`, with "*" for all addresses.
  */
-import { RuntError } from "../../errors.ts";
+import { type ErrorKind, RuntError } from "../../errors.ts";
 import type { Fd } from "../../linux/fd.ts";
-import { type InetAddress, parseInetAddress } from "../../linux/inet-address.ts";
+import type { InetAddress } from "../../linux/inet-address.ts";
 import { bindPort, type Transport } from "../../linux/inet-socket.ts";
 import { hasCode } from "../../linux/system-error.ts";
 import { places } from "./context.ts";
 import { readText, replaceFile } from "./files.ts";
 import type { PortMapping, PublishedPort } from "./port-mapping.ts";
+import { addressesOf } from "./port-ways.ts";
 
 interface Claim {
   readonly protocol: string;
@@ -21,8 +22,6 @@ interface Claim {
   readonly id: string;
 }
 
-const anyIpv4: InetAddress = { family: 4, value: 0n };
-const anyIpv6: InetAddress = { family: 6, value: 0n };
 /** How often another free port is asked for where one is free for one family only. */
 const triesForAnyPort = 64;
 
@@ -72,7 +71,7 @@ export class PortClaims {
 
   /**
    * Chooses a port of the host for each mapping. The claims are as before if one cannot be had.
-   * @param families of addresses that the container has; others of the host need not be free
+   * @param families of addresses of the host by which the container is reached; others need not be free
    * @throws {RuntError} AlreadyExists: somebody has it; InvalidArgument: not an address of this machine;
    *   PermissionDenied
    */
@@ -83,7 +82,7 @@ export class PortClaims {
     using sockets = new DisposableStack();
     try {
       for (const mapping of mappings) {
-        const port = this.#choose(mapping, families, sockets);
+        const port = this.#choose(id, mapping, families, sockets);
         const { hostAddress, containerPort, protocol } = mapping;
         this.#claims = [...this.#claims, { protocol, address: hostAddress, port, id }];
         published.push({ hostAddress, hostPort: port, containerPort, protocol });
@@ -95,7 +94,7 @@ export class PortClaims {
     return published;
   }
 
-  #choose(mapping: PortMapping, families: ReadonlySet<4 | 6>, sockets: DisposableStack): number {
+  #choose(id: string, mapping: PortMapping, families: ReadonlySet<4 | 6>, sockets: DisposableStack): number {
     const { hostAddress, protocol } = mapping;
     const [first, last] = mapping.hostPorts;
     const addresses = addressesToTry(hostAddress, families);
@@ -104,14 +103,15 @@ export class PortClaims {
     for (let port = first; port <= last; port++) {
       const holder = this.#holder(protocol, hostAddress, port);
       if (holder !== undefined) {
-        problem = taken(mapping, port, `port is already allocated to container ${holder.slice(0, 12)}`);
+        const whom = holder === id ? "this container, by another -p" : `container ${holder.slice(0, 12)}`;
+        problem = taken(mapping, port, `port is already allocated to ${whom}`);
         continue;
       }
       try {
         bindAll(protocol, addresses, port, sockets);
         return port;
       } catch (error) {
-        problem = explain(error, mapping, port);
+        problem = portProblem(error, mapping, port);
       }
     }
     throw problem;
@@ -128,7 +128,7 @@ export class PortClaims {
         bindAll(protocol, addresses.slice(1), port, sockets);
         return port;
       } catch (error) {
-        problem = explain(error, mapping, 0);
+        problem = portProblem(error, mapping, 0);
         if (!hasCode(error, "EADDRINUSE")) break;
       }
     }
@@ -152,12 +152,10 @@ function meet(a: string, b: string): boolean {
 }
 
 function addressesToTry(hostAddress: string, families: ReadonlySet<4 | 6>): InetAddress[] {
-  const address = parseInetAddress(hostAddress);
-  if (address) return [address];
-  const any = [];
-  if (families.has(4) || families.size === 0) any.push(anyIpv4);
-  if (families.has(6)) any.push(anyIpv6);
-  return any;
+  if (hostAddress !== "") return addressesOf(hostAddress);
+  return addressesOf("").filter(
+    ({ family }) => families.has(family) || (family === 4 && families.size === 0),
+  );
 }
 
 /** All of them, or none. */
@@ -168,12 +166,21 @@ function bindAll(
   sockets: DisposableStack,
 ): void {
   using bound = new DisposableStack();
-  for (const address of addresses) bound.use<Fd>(bindPort(protocol, address, port).fd);
+  for (const address of addresses) {
+    try {
+      bound.use<Fd>(bindPort(protocol, address, port).fd);
+    } catch (error) {
+      // All of both families, and the machine has no IPv6.
+      if (address.value !== 0n || !hasCode(error, "EAFNOSUPPORT")) throw error;
+    }
+  }
   sockets.use(bound.move());
 }
 
+type About = Pick<PortMapping, "hostAddress" | "protocol">;
+
 /** In docker's words, which programs look for. */
-function taken({ hostAddress, protocol }: PortMapping, port: number, why: string): RuntError {
+function taken({ hostAddress, protocol }: About, port: number, why: string): RuntError {
   const address = hostAddress.includes(":") ? `[${hostAddress}]` : hostAddress || "0.0.0.0";
   return new RuntError("AlreadyExists", `Bind for ${address}:${port} failed: ${why}`, {
     operation: "network setup",
@@ -182,24 +189,24 @@ function taken({ hostAddress, protocol }: PortMapping, port: number, why: string
   });
 }
 
-function explain(error: unknown, mapping: PortMapping, port: number): unknown {
-  if (hasCode(error, "EADDRINUSE"))
-    return taken(mapping, port, "address already in use by a program of the host");
-  const kind = hasCode(error, "EADDRNOTAVAIL")
-    ? "InvalidArgument"
-    : hasCode(error, "EACCES")
-      ? "PermissionDenied"
-      : hasCode(error, "EPROTONOSUPPORT", "ESOCKTNOSUPPORT")
-        ? "Unimplemented"
-        : undefined;
-  if (!kind) return error;
-  const { code, syscall } = error as { code: string; syscall: string };
-  const what =
-    kind === "InvalidArgument" ? `${mapping.hostAddress} is not an address of this machine` : String(error);
-  return new RuntError(
-    kind,
-    what,
-    { operation: "network setup", subject: `port ${port}/${mapping.protocol}`, code, syscall },
-    error,
-  );
+/** What each errno says of a port. */
+const refusals: Readonly<Record<string, readonly [ErrorKind, (about: About) => string]>> = {
+  EADDRNOTAVAIL: ["InvalidArgument", ({ hostAddress }) => `${hostAddress} is not an address of this machine`],
+  EACCES: ["PermissionDenied", () => "a port below net.ipv4.ip_unprivileged_port_start needs root"],
+  EPROTONOSUPPORT: ["Unimplemented", ({ protocol }) => `this kernel has no ${protocol}`],
+  ESOCKTNOSUPPORT: ["Unimplemented", ({ protocol }) => `this kernel has no ${protocol}`],
+  EAFNOSUPPORT: ["Unimplemented", ({ hostAddress }) => `${hostAddress}: this kernel has no IPv6`],
+};
+
+/** What is wrong with a port, as an error for people; what has another reason stays as it is. */
+export function portProblem(error: unknown, about: About, port: number): unknown {
+  if (hasCode(error, "EADDRINUSE")) {
+    return taken(about, port, "address already in use by a program of the host");
+  }
+  const { code = "", syscall = "" } = error as { code?: string; syscall?: string };
+  const refusal = refusals[code];
+  if (!refusal) return error;
+  const [kind, what] = refusal;
+  const site = { operation: "network setup", subject: `port ${port}/${about.protocol}`, code, syscall };
+  return new RuntError(kind, what(about), site, error);
 }

@@ -1,6 +1,6 @@
 /** Published ports as a user writes them: `[[ip:][host port]:]container port[/protocol]`, with ranges. */
 import { RuntError } from "../../errors.ts";
-import { formatInetAddress, parseInetAddress } from "../../linux/inet-address.ts";
+import { formatInetAddress, isLoopbackIpv6, parseInetAddress } from "../../linux/inet-address.ts";
 import type { Transport } from "../../linux/inet-socket.ts";
 
 /** One port of a container, and where on the host it is to be reached. */
@@ -65,6 +65,40 @@ export function parsePortMapping(text: string): PortMapping[] {
     containerPort: container[0] + i,
     protocol: transport,
   }));
+}
+
+/**
+ * A mapping whose address is written as addresses always are here, so that one and the same is known as such; one of
+ * IPv4 that is written as one of IPv6 is what it means.
+ * @throws {RuntError} InvalidArgument: it is no address. It would otherwise be taken for all of them
+ */
+export function plainMapping(mapping: PortMapping): PortMapping {
+  const { hostAddress, containerPort, protocol } = mapping;
+  if (hostAddress === "") return mapping;
+  const address = parseInetAddress(hostAddress);
+  if (!address) {
+    throw new RuntError(
+      "InvalidArgument",
+      `${JSON.stringify(hostAddress)} is no address to publish a port on`,
+      {
+        operation: "network setup",
+        subject: `port ${containerPort}/${protocol}`,
+        hint: "names, and zones like %eth0, are not taken",
+      },
+    );
+  }
+  const { family, value } = address;
+  if (protocol === "sctp" && isLoopbackIpv6(address)) {
+    throw new RuntError("Unimplemented", "SCTP is not published on ::1", {
+      operation: "network setup",
+      subject: `port ${containerPort}/${protocol}`,
+    });
+  }
+  const isMapped = family === 6 && value >> 32n === 0xffffn;
+  return {
+    ...mapping,
+    hostAddress: formatInetAddress(isMapped ? { family: 4, value: value & 0xffffffffn } : address),
+  };
 }
 
 function range(text: string): [number, number] | undefined {

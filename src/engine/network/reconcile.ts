@@ -15,6 +15,7 @@ import { installedPorts, rebuildRules, removeTable } from "./firewall.ts";
 import { Members, networksWithMembers } from "./members.ts";
 import type { Network } from "./network.ts";
 import { PortClaims } from "./port-claims.ts";
+import { withProxy } from "./proxy.ts";
 import { type ContainerRecord, readRecord, recordedIds, removeRecord, writeRecord } from "./record.ts";
 import { restoredRecord } from "./restore.ts";
 import type { InstalledPort } from "./ruleset.ts";
@@ -23,6 +24,8 @@ import { teardownNetwork } from "./teardown.ts";
 export interface ReconcileOptions {
   /** Whether a container is there; asked for every ID that is found. One that is being set up is there. */
   readonly isAlive: (id: string) => boolean;
+  /** Whether its processes run: of those that do, what is lost can be read back from the kernel. */
+  readonly runs?: (id: string) => boolean;
   /**
    * "remove": bridges that no container is on go too, and the rules with the last one. By default they stay, so that
    * the next container need not make them.
@@ -41,7 +44,7 @@ export interface Reconciled {
 /** To be called when the engine starts, and whenever something does not fit. Doing it twice does no harm. */
 export async function reconcileNetworks(
   context: NetworkContext,
-  { isAlive, idle = "keep", signal }: ReconcileOptions,
+  { isAlive, runs = isAlive, idle = "keep", signal }: ReconcileOptions,
 ): Promise<Reconciled> {
   const gone = new Set<string>();
   const aliveById = new Map<string, boolean>();
@@ -62,7 +65,7 @@ export async function reconcileNetworks(
   const { collectAttachments } = await import("./cni/attach.ts");
   for (const id of await collectAttachments(context, readDefinitions(context.definitions), isGone))
     gone.add(id);
-  const links = await locked(context, signal, () => repair(context, isGone, gone, idle));
+  const links = await locked(context, signal, () => repair(context, isGone, runs, gone, idle));
   return { containers: [...gone], links };
 }
 
@@ -70,6 +73,7 @@ export async function reconcileNetworks(
 async function repair(
   context: NetworkContext,
   isGone: (id: string) => boolean,
+  runs: (id: string) => boolean,
   gone: Set<string>,
   idle: "keep" | "remove",
 ): Promise<string[]> {
@@ -82,11 +86,12 @@ async function repair(
   const ports = published(context);
   for (const { id } of ports ?? []) if (isGone(id)) gone.add(id);
   const recorded = recordedIds(root).flatMap((id) => readRecord(root, id) ?? []);
-  const restored = restoreLost(context, here.links(), ports ?? [], recorded, networks, isGone);
+  const restored = restoreLost(context, here.links(), ports ?? [], recorded, networks, runs);
   const records = [...recorded, ...restored];
   for (const id of forgetStrangers(context, records, networks)) gone.add(id);
   noteRestored(context, restored, networks);
   const removed = removeStrayLinks(context, here, records, networks);
+  for (const record of records) await reviveProxy(context, record);
 
   const bridged = networks.filter(({ driver }) => driver === "bridge");
   const inUse = bridged.filter((network) => isUsed(network, records));
@@ -98,6 +103,17 @@ async function repair(
   else if (ports && idle === "remove") removeTable(context);
   else if (ports && ports.length > 0) rebuildRules(context);
   return removed;
+}
+
+/** Somebody may have killed it. */
+async function reviveProxy(context: NetworkContext, record: ContainerRecord): Promise<void> {
+  if (record.stage !== "ready") return;
+  try {
+    const revived = await withProxy(record);
+    if (revived !== record) writeRecord(context.root, revived);
+  } catch (error) {
+    context.log(`published ports of container ${record.id}: ${messageOf(error)}`);
+  }
 }
 
 /** What the kernel has published; undefined without a table, or without the library to look at it. */
@@ -120,20 +136,20 @@ function cablesIn(context: NetworkContext, links: readonly Link[]): Link[] {
   return links.filter(({ kind, name }) => kind === "veth" && name.startsWith(vethPrefix(context)));
 }
 
-/** Records of containers that are there and have cables, but no record. */
+/** Records of containers that run and have cables, but no record. Of one that has ended the kernel may not have removed them yet. */
 function restoreLost(
   context: NetworkContext,
   links: readonly Link[],
   ports: readonly InstalledPort[],
   records: readonly ContainerRecord[],
   networks: readonly Network[],
-  isGone: (id: string) => boolean,
+  runs: (id: string) => boolean,
 ): ContainerRecord[] {
   const known = new Set(records.map(({ id }) => id));
   const lost = new Map<string, Link[]>();
   for (const cable of cablesIn(context, links)) {
     const id = ownerOf(context, cable);
-    if (id !== "" && !known.has(id) && !isGone(id)) lost.set(id, [...(lost.get(id) ?? []), cable]);
+    if (id !== "" && !known.has(id) && runs(id)) lost.set(id, [...(lost.get(id) ?? []), cable]);
   }
   return [...lost].map(([id, cables]) => {
     const own = ports.filter((port) => port.id === id);

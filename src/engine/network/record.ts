@@ -32,6 +32,15 @@ export interface Attachment {
   readonly searchDomains: readonly string[];
 }
 
+/** The process that carries what the kernel's rules cannot. */
+export interface ProxyProcess {
+  readonly pid: number;
+  /** As in /proc/PID/stat: another process may get its number. */
+  readonly startTime: number;
+  /** What it carries, so that it is replaced when that changes. */
+  readonly forwards: readonly string[];
+}
+
 export interface ContainerRecord {
   readonly id: string;
   /** All networks know it by these. */
@@ -44,6 +53,8 @@ export interface ContainerRecord {
   readonly ports: readonly PublishedPort[];
   /** Whom the responder asks in place of the network's servers. */
   readonly nameservers: readonly string[];
+  /** Only where there is one. */
+  readonly proxy?: ProxyProcess | undefined;
 }
 
 const suffix = ".json";

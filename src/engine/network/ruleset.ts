@@ -3,8 +3,10 @@
  * maps, so that a container is one small transaction, a packet one look-up however many ports are published, and what
  * belongs to a container is found by the comment of its elements.
  */
-import { parseInetAddress } from "../../linux/inet-address.ts";
+
+import { isLoopbackIpv6 } from "../../linux/inet-address.ts";
 import type { Network } from "./network.ts";
+import { addressesOf, waysInto } from "./port-ways.ts";
 import type { ContainerRecord } from "./record.ts";
 
 /** Port of a network's name responder that is not 53. */
@@ -38,25 +40,20 @@ export interface InstalledPort {
   readonly containerPort: number;
 }
 
-/** The elements of a container. Ports go to its first network that has a bridge and a way out. */
+/** The elements of a container; `port-ways.ts` has what they cannot do. */
 export function portElements(record: ContainerRecord): PortElement[] {
-  const ways = record.attachments.filter(({ driver, internal }) => driver === "bridge" && !internal);
-  const target = (family: 4 | 6): string | undefined =>
-    ways
-      .map(({ ipv4, ipv6 }) => (family === 4 ? ipv4 : ipv6))
-      .find(Boolean)
-      ?.split("/")[0];
+  const ways = waysInto(record.attachments);
   const elements: PortElement[] = [];
   for (const { hostAddress, hostPort, containerPort, protocol } of record.ports) {
-    const address = parseInetAddress(hostAddress);
-    for (const family of [4, 6] as const) {
-      const to = target(family);
-      if (to === undefined || (address && address.family !== family)) continue;
-      const isAny = !address || address.value === 0n;
+    for (const address of addressesOf(hostAddress)) {
+      const { family } = address;
+      const way = ways[family];
+      if (!way || isLoopbackIpv6(address)) continue;
+      const isAny = address.value === 0n;
       elements.push({
         map: `${isAny ? "any" : "bound"}${family}`,
         key: `${protocol} . ${isAny ? "" : `${hostAddress} . `}${hostPort}`,
-        target: `${to} . ${containerPort}`,
+        target: `${way.address} . ${containerPort}`,
         id: record.id,
         protocol,
         port: hostPort,
@@ -170,7 +167,7 @@ function chains(instance: string): string {
 
   chain output {
     type nat hook output priority -100; policy accept;
-    # The kernel has no route_localnet for IPv6, so an answer could never come back. Refused at once, clients try 127.0.0.1.
+    # The kernel has no route_localnet for IPv6, so an answer could never come back: runt-proxy listens there.
     ip6 daddr ::1 return
     fib daddr type local jump publish
   }

@@ -9,7 +9,8 @@ import { configureInside, makeLinks } from "./endpoint.ts";
 import { openPorts } from "./firewall.ts";
 import { type OpenNamespace, openNamespace } from "./namespace.ts";
 import { PortClaims } from "./port-claims.ts";
-import type { PublishedPort } from "./port-mapping.ts";
+import { type PublishedPort, plainMapping } from "./port-mapping.ts";
+import { withProxy } from "./proxy.ts";
 import { type ContainerRecord, readRecord, writeRecord } from "./record.ts";
 import type { NetworkSetup, SetupRequest } from "./request.ts";
 import { type Reservation, reserve } from "./reserve.ts";
@@ -65,7 +66,7 @@ async function setUp(
     const made = reserve(context, container, networks);
     const claims = PortClaims.read(context.root);
     claims.release(id);
-    const published = claims.claim(id, ports, familiesOf(made));
+    const published = claims.claim(id, ports.map(plainMapping), familiesOf(made));
     const written: ContainerRecord = {
       ...container,
       namespace: namespace.key,
@@ -78,9 +79,14 @@ async function setUp(
     });
     return { reservations: made, bridges: links, record: written };
   });
-  connectInside(context, here, namespace, id, reservations, bridges);
+  makeAllLinks(context, here, namespace, id, reservations, bridges);
+  const proxied = withProxy(record);
+  // Where something else fails first, it ends with its cable.
+  proxied.catch(() => {});
+  configureAllInside(namespace, reservations);
   const withPlugins = await addPlugins(context, request, namespace, record, reservations, record.ports);
-  const ready: ContainerRecord = { ...withPlugins, stage: "ready" };
+  const { proxy } = await proxied;
+  const ready: ContainerRecord = { ...withPlugins, stage: "ready", proxy };
   writeRecord(context.root, ready);
   return ready;
 }
@@ -113,21 +119,29 @@ export async function openHost(
   );
 }
 
-/** Links into the container and what they get there; of plugins' networks nothing. */
-export function connectInside(
+/** Links into the container; plugins make their own. */
+export function makeAllLinks(
   context: NetworkContext,
   here: Rtnetlink,
   namespace: OpenNamespace,
   id: string,
   reservations: readonly Reservation[],
   bridges: ReadonlyMap<string, Link>,
+): void {
+  for (const { network, attachment } of reservations) {
+    if (network.driver === "cni") continue;
+    makeLinks(context, here, namespace.fd, id, network, attachment, bridges.get(network.id));
+  }
+}
+
+/** What the links get there. */
+export function configureAllInside(
+  namespace: OpenNamespace,
+  reservations: readonly Reservation[],
   firstPosition = 0,
 ): void {
   const native = reservations.filter(({ network }) => network.driver !== "cni");
   if (native.length === 0) return;
-  for (const { network, attachment } of native) {
-    makeLinks(context, here, namespace.fd, id, network, attachment, bridges.get(network.id));
-  }
   using there = new Rtnetlink(namespace.fd);
   native.forEach(({ network, attachment }, i) => {
     configureInside(there, network, attachment, firstPosition + i);
@@ -165,10 +179,12 @@ export function shortId(id: string): string {
   return id.slice(0, 12);
 }
 
+/** Families by which published ports are reached: of a bridge it is both, by rules or by the proxy. */
 function familiesOf(reservations: readonly Reservation[]): Set<4 | 6> {
+  const ways = reservations.filter(({ network }) => !network.internal);
+  if (ways.some(({ network }) => network.driver === "bridge")) return new Set([4, 6]);
   const families = new Set<4 | 6>();
-  for (const { attachment, network } of reservations) {
-    if (network.internal) continue;
+  for (const { attachment, network } of ways) {
     if (attachment.ipv4 || network.driver === "cni") families.add(4);
     if (attachment.ipv6) families.add(6);
   }

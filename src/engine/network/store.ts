@@ -30,9 +30,15 @@ export interface InspectedNetwork extends Network {
 
 export class NetworkStore {
   readonly #context: NetworkContext;
+  readonly #tell: (action: "create" | "destroy", network: Network) => void;
 
-  constructor(context: NetworkContext) {
+  /** @param tell is called with what has become of a network */
+  constructor(
+    context: NetworkContext,
+    tell: (action: "create" | "destroy", network: Network) => void = () => {},
+  ) {
     this.#context = context;
+    this.#tell = tell;
   }
 
   /**
@@ -47,6 +53,7 @@ export class NetworkStore {
     return await locked(this.#context, signal, () => {
       const network = defineNetwork(this.#context, options, readDefinitions(this.#context.definitions));
       writeDefinition(this.#context.definitions, network);
+      this.#tell("create", network);
       return network;
     });
   }
@@ -137,6 +144,7 @@ export class NetworkStore {
     if (network.driver === "bridge") removeBridge(this.#context, network);
     rmSync(join(places.members(this.#context.root), network.name), { force: true });
     removeDefinition(this.#context.definitions, network.name);
+    this.#tell("destroy", network);
   }
 }
 

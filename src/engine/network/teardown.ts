@@ -7,6 +7,7 @@ import { closePorts } from "./firewall.ts";
 import { Members } from "./members.ts";
 import { type OpenNamespace, tryOpenNamespace } from "./namespace.ts";
 import { PortClaims } from "./port-claims.ts";
+import { killProxy, waitForProxy } from "./proxy.ts";
 import { type Attachment, type ContainerRecord, readRecord, removeRecord } from "./record.ts";
 import type { Namespace } from "./request.ts";
 import { portElements } from "./ruleset.ts";
@@ -50,7 +51,10 @@ export async function teardownNetwork(
       }
     }
   }
+  // It ends while we do the rest.
+  using proxy = killProxy(record);
   if (namespace !== null) removeLinks(record.attachments, opened);
+  waitForProxy(proxy);
   await locked(context, signal, () => {
     forget(context, record);
     // A plugin that failed is asked again next time.

@@ -1,6 +1,5 @@
 /** `mounts` of config.json: what every container has, then what was asked for. Pure. */
 
-import { join } from "node:path";
 import type { SnapshotMount } from "../../image/snapshot/overlay.ts";
 import type { ResolvedMount } from "../record.ts";
 import type { ContainerRequest } from "../request.ts";
@@ -17,6 +16,8 @@ export interface MountFacts {
   readonly hostSys: boolean;
   /** A directory of the host that /dev/shm is to be; undefined: a tmpfs of its own. */
   readonly sharedMemory: string | undefined;
+  /** Where that part of a volume is which is mounted: by destination. */
+  readonly volumes: ReadonlyMap<string, string>;
   /** Mounts of images: by destination. */
   readonly images: ReadonlyMap<string, readonly SpecMount[]>;
 }
@@ -98,7 +99,7 @@ function askedMount(mount: ResolvedMount, facts: MountFacts): readonly SpecMount
         { destination, type: "tmpfs", source: "tmpfs", options: [...tmpfsOptions(mount.options), ...access] },
       ];
     case "volume": {
-      const source = mount.subpath === undefined ? mount.source : join(mount.source, mount.subpath);
+      const source = facts.volumes.get(destination) ?? mount.source;
       return [{ destination, type: "bind", source, options: ["rbind", "rprivate", ...access] }];
     }
     case "image":

@@ -70,7 +70,12 @@ export async function resolveMounts(
       const resolved = volumeMount(context, mount);
       add(resolved.mount, resolved.volume);
     } else if (mount.type === "image") add(await imageMount(context, mount, request));
-    else add(mount);
+    else {
+      if (mount.type === "bind" && mount.missing === "refuse") {
+        (await import("./sources.ts")).checkBindSource(mount, "create");
+      }
+      add(mount);
+    }
   }
   const depth = (path: string): number => path.split("/").length;
   return {

@@ -1,6 +1,6 @@
 /** Where an archive comes from. */
 import { createReadStream } from "node:fs";
-import { RuntError } from "../../errors.ts";
+import { RuntError, reasonOf } from "../../errors.ts";
 
 /** Bytes with a name for messages: those of standard input, for one. */
 export interface NamedBytes {
@@ -33,7 +33,7 @@ async function* fileBytes(
 
 /** What the system says to a file of the user's. */
 export function inputError(error: unknown, path: string, operation: string): unknown {
-  const { code, syscall, message } = error as NodeJS.ErrnoException;
+  const { code, syscall } = error as NodeJS.ErrnoException;
   if (code === undefined || syscall === undefined) return error;
   const kind =
     code === "ENOENT" || code === "ENOTDIR"
@@ -41,5 +41,10 @@ export function inputError(error: unknown, path: string, operation: string): unk
       : code === "EACCES" || code === "EPERM"
         ? "PermissionDenied"
         : "Unavailable";
-  return new RuntError(kind, `cannot read ${path}: ${message}`, { operation, path, syscall, code }, error);
+  return new RuntError(
+    kind,
+    `cannot read ${path}: ${reasonOf(error)}`,
+    { operation, path, syscall, code },
+    error,
+  );
 }

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { open, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { RuntError } from "../../errors.ts";
+import { RuntError, reasonOf } from "../../errors.ts";
 import { hasCode } from "../../linux/system-error.ts";
 
 /**
@@ -19,11 +19,11 @@ export async function writeWhole(path: string, chunks: AsyncIterable<Uint8Array>
     if (!special) await rename(target, path);
   } catch (error) {
     if (!special) await rm(target, { force: true });
-    const { code, syscall, message } = error as NodeJS.ErrnoException;
+    const { code, syscall } = error as NodeJS.ErrnoException;
     if (code === undefined || syscall === undefined) throw error;
     throw new RuntError(
       "Unavailable",
-      `cannot write ${path}: ${message}`,
+      `cannot write ${path}: ${reasonOf(error)}`,
       { operation: "save", path, code },
       error,
     );

@@ -75,6 +75,11 @@ function describe(message: Message, op: Op | undefined, ops: readonly Op[]): str
   if (op?.op === "hook") return `error running ${op.at ?? "hook"}: ${oneLine(message.text)}`;
   if (op?.op === "tree_setattr" && isRefusedIdmap(op, message)) return describeIdmap(op, ops);
   const place = op?.at ? `${op.at}: ` : "";
+  if (op?.op === "move_mount" && message.errno === ENOTDIR) {
+    const why =
+      "a directory is to be mounted on a file, or a file on a directory: is the source what it should be?";
+    return `error during container init: ${place}${message.text}: ${reason}: ${why}`;
+  }
   const number = op ? ` (op ${message.op})` : "";
   return `error during container init: ${place}${message.syscall}${message.text ? ` ${message.text}` : ""}: ${reason}${number}`;
 }
@@ -100,5 +105,6 @@ function describeLookup(message: Message, reason: string, ops: readonly Op[]): s
 }
 
 const EACCES = 13;
+const ENOTDIR = 20;
 const EINVAL = 22;
 const EOPNOTSUPP = 95;

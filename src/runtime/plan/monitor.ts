@@ -54,6 +54,8 @@ export interface HealthRequest extends HostCommand {
   readonly startPeriodMs: number;
   /** Between checks in that time; 0: `intervalMs`. */
   readonly startIntervalMs: number;
+  /** Run each time that the container gets healthy or unhealthy, which is in the record by then. */
+  readonly change?: HostCommand | undefined;
 }
 
 /** Another OCI runtime, which is to make the container in place of the monitor. */
@@ -155,6 +157,10 @@ export function monitorOps(
       },
       { op: "monitor_health_start", period_ms: health.startPeriodMs, interval_ms: health.startIntervalMs },
     );
+    if (health.change) {
+      const { argv, env } = health.change;
+      ops.push({ op: "monitor_health_change", argv, env });
+    }
   }
   return ops;
 }

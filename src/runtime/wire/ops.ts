@@ -196,6 +196,8 @@ export const opTable = {
     phases: shim,
     args: { argv: "strs", env: "strs", interval_ms: "num", timeout_ms: "num", retries: "num" },
   },
+  /** What is run each time that a container gets healthy or unhealthy. */
+  monitor_health_change: { phases: shim, args: { argv: "strs", env: "strs" } },
   /** Another OCI runtime makes the container: its `create`, which writes init's pid to `pid_file`. `console` is the
    *  socket that it sends a terminal's master to, if it does. */
   monitor_runtime: { phases: shim, args: { argv: "strs", env: "strs", pid_file: "str", console: "slot" } },

@@ -22,7 +22,7 @@ export interface CommandOptions {
   readonly input?: string;
 }
 
-const timeoutMs = process.env.RUNT_VM ? 100_000 : 25_000;
+const timeoutMs = process.env.RUNT_VM ? 100_000 : 50_000;
 
 /** Where callers look for their helpers; nothing of the test runner's own environment. */
 export function environment(directory: string): Record<string, string> {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { aBundle, type Bundle, freshName, type Json } from "../../support/bundle.ts";
 import { eventually } from "../../support/container.ts";
+import { ended } from "../../support/processes.ts";
 import { environment } from "./command.ts";
 import { waiting } from "./image.ts";
 import type { Room } from "./room.ts";
@@ -153,6 +154,8 @@ export class Monitored implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.report.data > 0) await this.call("delete", "--force", this.id);
+    // conmon writes there when the container has ended.
+    await ended(this.#bundle.directory);
     await this.#bundle[Symbol.asyncDispose]();
   }
 }

@@ -21,12 +21,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parseMountInfo } from "../../../src/linux/mountinfo.ts";
 import { hierarchy } from "../../../src/runtime/cgroup/hierarchy.ts";
 import { freshName, testPrefix } from "../../support/bundle.ts";
-import { eventually } from "../../support/container.ts";
+import { eventually, patienceMs } from "../../support/container.ts";
 import { missing } from "../../support/needs.ts";
 import { type CommandOptions, command, environment, type Outcome, type Turn, terminal } from "./command.ts";
 import { allProcesses, family, type Process } from "./processes.ts";
 
-const patienceMs = process.env.RUNT_VM ? 120_000 : 20_000;
 /** Between two looks; looking costs what others need to get done. */
 const pauseMs = process.env.RUNT_VM ? 500 : 50;
 

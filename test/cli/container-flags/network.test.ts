@@ -42,6 +42,7 @@ describe("-p [[ip:][host-port]:]port[/protocol]", () => {
     ["300.0.0.1:80:80", 'invalid IP address "300.0.0.1"'],
     ["web:80:80", 'invalid IP address "web"'],
     ["[::1]80:80", "invalid IP address"],
+    ["[fe80::1%eth0]:80:80", 'invalid IP address "fe80::1%eth0"'],
     ["[::1]:80", "not [[ip:][host-port]:]port[/protocol]"],
     ["8000-8002:80-81", "the ranges of ports are not equally long"],
     ["81-80:80", 'the range "81-80" ends before it begins'],

@@ -9,6 +9,7 @@ import { definitionOf } from "../../../src/engine/container/definition.ts";
 import { changesOf } from "../../../src/engine/container/diff.ts";
 import { requestOf } from "../../../src/engine/request-defaults.ts";
 import { testPrefix } from "../../support/bundle.ts";
+import { eventually } from "../../support/container.ts";
 import { asRoot } from "../../support/needs.ts";
 import { forgetEngines, prepareEngines, TestEngine } from "../an-engine.ts";
 
@@ -64,8 +65,7 @@ describe("diff", () => {
     const { id } = await t.engine.create(t.script("echo > /x; sleep 60"));
     expect(await t.engine.diff(id)).toEqual([]);
     (await t.engine.start(id))[Symbol.dispose]();
-    for (let i = 0; i < 200 && (await t.engine.diff(id)).length === 0; i++)
-      await new Promise((r) => setTimeout(r, 10));
+    await eventually(async () => (await t.engine.diff(id)).length > 0 || undefined, "a change");
     expect(await t.engine.diff(id)).toEqual([{ kind: "A", path: "/x" }]);
   });
 
@@ -108,15 +108,14 @@ describe("commit", () => {
         copyUp: true,
       } as const;
       const id = await t.running(
-        t.script("echo committed > /proof; echo no > /vol/file; rm -r /data/sub; sleep 60", {
+        t.script("echo committed > /proof; echo no > /vol/file; rm -r /data/sub; echo done; sleep 60", {
           env: ["A=1"],
           labels: { from: "container" },
           workingDir: "/tmp",
           mounts: [{ ...volume, subpath: undefined, driverOptions: {}, labels: {} }],
         }),
       );
-      for (let i = 0; i < 200 && (await t.engine.diff(id)).length < 4; i++)
-        await new Promise((r) => setTimeout(r, 10));
+      await t.said(id, "done");
       const image = await t.engine.commit(id, {
         name: "made:1",
         author: "me",
@@ -187,14 +186,13 @@ describe("export", () => {
     } as const;
     const id = await t.running(
       t.script(
-        "echo x > /added; rm /etc/group; echo y > /data/in-volume; trap 'exit 0' TERM; while :; do sleep 0.1; done",
+        "echo x > /added; rm /etc/group; echo y > /data/in-volume; trap 'exit 0' TERM; echo done; while :; do sleep 0.1; done",
         {
           mounts: [{ ...volume, subpath: undefined, driverOptions: {}, labels: {} }],
         },
       ),
     );
-    for (let i = 0; i < 200 && (await t.engine.diff(id)).length < 3; i++)
-      await new Promise((r) => setTimeout(r, 10));
+    await t.said(id, "done");
     const names = async () => {
       const parts: Uint8Array[] = [];
       for await (const part of t.engine.export(id)) parts.push(part);

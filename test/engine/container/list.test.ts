@@ -1,6 +1,7 @@
 /** What can be asked of containers: ps with filters, inspect, events, wait, prune, update. */
 import { afterAll, beforeAll, describe, expect } from "vitest";
 import type { EngineEvent } from "../../../src/engine/events.ts";
+import { eventually } from "../../support/container.ts";
 import { asRoot } from "../../support/needs.ts";
 import { forgetEngines, prepareEngines, TestEngine } from "../an-engine.ts";
 
@@ -96,9 +97,9 @@ describe("inspect", () => {
     await t.engine.update(id, { restart: { name: "always" } });
     expect((await t.engine.inspect(id)).HostConfig.RestartPolicy.Name).toBe("always");
     process.kill((await t.engine.find(id)).run.init!.pid, "SIGKILL");
-    for (let i = 0; i < 500 && (await t.engine.find(id)).run.restarts.count === 0; i++)
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(await t.status(id)).toBe("running");
+    const restarts = async () => (await t.engine.find(id)).run.restarts.count;
+    await eventually(async () => (await restarts()) > 0 || undefined, "a restart");
+    await t.becomes(id, "running");
     await expect(t.engine.update(id, { resources: { memory: 1 } })).rejects.toMatchObject({
       kind: "InvalidArgument",
     });
@@ -121,8 +122,7 @@ describe("events", () => {
     await t.engine.wait(id);
     await t.becomes(id, "exited");
     await t.engine.remove(id);
-    for (let i = 0; i < 100 && live.at(-1)?.action !== "destroy"; i++)
-      await new Promise((resolve) => setTimeout(resolve, 20));
+    await eventually(() => live.at(-1)?.action === "destroy" || undefined, "the last event");
     end.abort();
     await following;
     const wanted = ["create", "start", "pause", "unpause", "kill", "die", "destroy"];
@@ -163,21 +163,24 @@ describe("a health check", () => {
   asRoot("starting, healthy, unhealthy; what it said is in inspect", async () => {
     await using t = await TestEngine.open();
     const health = {
-      test: ["CMD-SHELL", "cat /well"],
+      test: ["CMD-SHELL", "while [ ! -e /begin ]; do sleep 0.05; done; cat /well"],
       intervalMs: 150,
-      timeoutMs: 5000,
+      timeoutMs: 20_000,
       retries: 2,
       startPeriodMs: undefined,
       startIntervalMs: undefined,
     };
-    const id = await t.running(t.script("sleep 1.5; echo yes > /well; exec sleep 1000", { health }));
+    const id = await t.running(t.script("exec sleep 1000", { health }));
+    const exec = async (script: string) => {
+      await using process = await t.engine.exec(id, { args: ["sh", "-c", script] });
+      expect(await process.wait()).toEqual({ exited: 0 });
+    };
     const status = async () => (await t.engine.inspect(id)).State.Health?.Status;
     expect(await status()).toBe("starting");
-    for (let i = 0; i < 500 && (await status()) !== "unhealthy"; i++)
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(await status()).toBe("unhealthy");
-    for (let i = 0; i < 500 && (await status()) !== "healthy"; i++)
-      await new Promise((resolve) => setTimeout(resolve, 20));
+    await exec("touch /begin");
+    await eventually(async () => (await status()) === "unhealthy" || undefined, "unhealthy");
+    await exec("echo yes > /new; busybox mv /new /well");
+    await eventually(async () => (await status()) === "healthy" || undefined, "healthy");
     expect((await t.engine.inspect(id)).State.Health).toMatchObject({ Status: "healthy", FailingStreak: 0 });
     expect((await t.engine.inspect(id)).State.Health!.Log.at(-1)).toMatchObject({
       ExitCode: 0,

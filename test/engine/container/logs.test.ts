@@ -1,5 +1,14 @@
 /** `logs`: what is in the files, from any place on, and what comes while one looks. */
-import { appendFileSync, mkdtempSync, renameSync, rmSync, truncateSync, watch, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  watch,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -116,7 +125,11 @@ async function logs(t: TestEngine, id: string, options = {}): Promise<LogLine[]>
 describe("logs of containers", () => {
   asRoot("of one that has ended: streams, times, since, until, tail", async () => {
     await using t = await TestEngine.open();
-    const id = await t.running(t.script("echo one; echo two >&2; sleep 0.3; printf three"));
+    const id = await t.running(
+      t.script("echo one; echo two >&2; while [ ! -e /go ]; do sleep 0.02; done; printf three"),
+    );
+    await t.said(id, "two");
+    await t.engine.execDetached(id, { args: ["touch", "/go"] });
     await t.engine.wait(id);
     const all = await logs(t, id);
     expect(all.map(({ stream, content }) => `${stream} ${content}`)).toEqual([
@@ -137,14 +150,29 @@ describe("logs of containers", () => {
   asRoot("following goes over rotation, misses nothing, and ends with the container", async () => {
     await using t = await TestEngine.open();
     const log = { driver: "file", maxSize: 4000, maxFiles: 4 } as const;
+    // Whoever is behind by more than there is room for misses something: it goes on when we have read.
     const script =
-      'i=0; while [ $i -lt 400 ]; do echo "line $i"; i=$((i+1)); [ $((i%20)) = 0 ] && sleep 0.05; done';
-    const { id } = await t.engine.create(t.script(`sleep 0.2; ${script}`, { log }));
+      'i=0; while [ $i -lt 400 ]; do echo "line $i"; i=$((i+1)); [ $((i%20)) = 0 ] && until [ -e /go/$i ]; do sleep 0.01; done; done';
+    const source = join(t.directory, "go");
+    mkdirSync(source);
+    const go = {
+      type: "bind",
+      source,
+      destination: "/go",
+      readonly: true,
+      missing: "refuse",
+      propagation: "rprivate",
+      recursive: "enabled",
+      options: [],
+    } as const;
+    const { id } = await t.engine.create(t.script(script, { log, mounts: [go] }));
     using _started = await t.engine.start(id);
-    const read = text(await logs(t, id, { follow: true }))
-      .trim()
-      .split("\n");
-    expect(read).toEqual(Array.from({ length: 400 }, (_, i) => `line ${i}`));
+    const read: LogLine[] = [];
+    for await (const piece of t.engine.logs(id, { follow: true })) {
+      read.push(...piece);
+      for (let i = 20; i <= read.length; i += 20) writeFileSync(join(source, String(i)), "");
+    }
+    expect(text(read).trim().split("\n")).toEqual(Array.from({ length: 400 }, (_, i) => `line ${i}`));
     const files = openLogFiles(t.engine.context.layout.log(id));
     expect(files).toHaveLength(4);
     for (const file of files) file[Symbol.dispose]();

@@ -4,6 +4,7 @@ import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect } from "vitest";
 import { NetworkStore } from "../../../src/engine/network/index.ts";
 import { networkContextOf } from "../../../src/engine/network-modes.ts";
+import { eventually } from "../../support/container.ts";
 import { asRoot } from "../../support/needs.ts";
 import { forgetEngines, prepareEngines, TestEngine } from "../an-engine.ts";
 
@@ -51,14 +52,12 @@ describe("--network bridge", () => {
     expect(published).toMatchObject({ HostIp: "127.0.0.1", HostPort: expect.stringMatching(/^\d{4,5}$/) });
     const hosts = readFileSync((await t.engine.inspect(id)).HostsPath, "utf8");
     expect(hosts).toContain(`${address}\t${id.slice(0, 12)}\n`);
-    let text = "";
-    for (let i = 0; i < 100 && text === ""; i++) {
-      text = await answer(Number(published!.HostPort)).catch(() => "");
-      if (text === "") await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    expect(text).toBe("answered\n");
+    const ask = () => answer(Number(published!.HostPort)).catch(() => "");
+    expect(await eventually(async () => (await ask()) || undefined, "an answer")).toBe("answered\n");
+    // Between two answers nobody listens.
+    const asking = "i=0; until busybox nc -w 2 www 80; do i=$((i+1)); [ $i = 100 ] && break; sleep 0.1; done";
     const { stdout } = await t.output(
-      t.script("busybox nslookup server; busybox nc -w 2 www 80", {
+      t.script(`busybox nslookup server; ${asking}`, {
         network: { mode: "bridge", networks: [{ ...attached, aliases: [] }] },
       }),
     );

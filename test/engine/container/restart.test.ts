@@ -1,5 +1,6 @@
 /** Restart policies, made by monitor and exit command, and what keeps them from it. */
 import { afterAll, beforeAll, describe, expect } from "vitest";
+import { eventually } from "../../support/container.ts";
 import { asRoot } from "../../support/needs.ts";
 import { forgetEngines, prepareEngines, TestEngine } from "../an-engine.ts";
 
@@ -8,10 +9,7 @@ afterAll(forgetEngines);
 
 /** Until it works out. */
 async function until(what: string, test: () => Promise<boolean>): Promise<void> {
-  for (let i = 0; !(await test()); i++) {
-    if (i > 500) throw new Error(`waited in vain for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  await eventually(async () => (await test()) || undefined, what);
 }
 
 describe("--restart", () => {

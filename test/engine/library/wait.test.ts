@@ -50,14 +50,14 @@ describe("for a line of the log", () => {
 
   asRoot("not in time: an error that has the last lines", async () => {
     await using r = await aRunt();
-    const strategy = Wait.forLogMessage("never").withStartupTimeout(400);
+    const strategy = Wait.forLogMessage("never").withStartupTimeout(2000);
     const error = await failure(
       r,
       sh(`for i in $(busybox seq 30); do echo line $i; done; echo why >&2${stays}`),
       strategy,
     );
     expect(error).toMatchObject({ name: "RuntError", kind: "DeadlineExceeded", site: { operation: "wait" } });
-    expect(error.message).toContain('waited for a line of its log with "never": not within 400 ms');
+    expect(error.message).toContain('waited for a line of its log with "never": not within 2000 ms');
     expect(error.message).toMatch(/line 30\n {4}why\n$/);
     expect(error.lastLines).toHaveLength(20);
   });
@@ -148,7 +148,7 @@ describe("for its ports", () => {
     {
       await using network = await r.runt.networks.create({
         name: "lib",
-        subnets: [{ subnet: "10.231.78.0/24" }],
+        subnets: [{ subnet: "10.231.79.0/24" }],
       });
       const page = "mkdir /tmp/w; echo '<p>hello</p>' > /tmp/w/index.html";
       const builder = r.runt
@@ -161,14 +161,14 @@ describe("for its ports", () => {
         headers: { connection: "close" },
       });
       expect([answer.status, await answer.text()]).toEqual([200, "<p>hello</p>\n"]);
-      expect(await c.address()).toMatch(/^10\.231\.78\.\d+$/);
+      expect(await c.address()).toMatch(/^10\.231\.79\.\d+$/);
       const ask = Wait.forHttp("/", 80)
         .forStatusCode(200)
         .forResponsePredicate((body) => body.includes("hello"));
       await using _again = await builder.withWaitStrategy(ask).start();
       const found = await r.runt.run("bb", { command: ["cat", "/etc/hosts"], network: [network.name] });
       expect(found.exitCode).toBe(0);
-      const missing = Wait.forHttp("/none", 80).forStatusCode(200).withStartupTimeout(1500);
+      const missing = Wait.forHttp("/none", 80).forStatusCode(200).withStartupTimeout(5000);
       const error = await builder
         .withWaitStrategy(missing)
         .start()

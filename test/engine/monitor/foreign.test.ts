@@ -11,7 +11,7 @@ import { readProcessStat } from "../../../src/linux/process.ts";
 import { aBundle, type Bundle, freshName } from "../../support/bundle.ts";
 import { eventually } from "../../support/container.ts";
 import { needs } from "../../support/needs.ts";
-import { collected } from "./monitored.ts";
+import { collected, isRunning } from "./monitored.ts";
 
 const withRunc = needs("root", "cgroup2", "program:runc");
 
@@ -21,6 +21,7 @@ class Foreign implements AsyncDisposable {
   readonly bundle: Bundle;
   readonly directory: string;
   init = 0;
+  monitor = 0;
 
   constructor(bundle: Bundle) {
     this.bundle = bundle;
@@ -60,6 +61,8 @@ class Foreign implements AsyncDisposable {
         },
       });
       foreign.init = pid;
+      using client = await MonitorClient.connect(directory);
+      foreign.monitor = (await client.status()).monitor;
     } catch (error) {
       await foreign[Symbol.asyncDispose]();
       throw error;
@@ -92,6 +95,8 @@ class Foreign implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.runc("delete", "--force", this.id);
+    // The monitor writes to the directory when all is over.
+    await eventually(() => (isRunning(this.monitor) ? undefined : true), "the end of the monitor");
     await this.bundle[Symbol.asyncDispose]();
   }
 }

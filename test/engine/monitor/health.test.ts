@@ -5,13 +5,18 @@ import { afterEach, beforeEach, describe, expect } from "vitest";
 import type { MonitorEvent } from "../../../src/engine/monitor/attachment.ts";
 import { readHealth } from "../../../src/engine/monitor/records.ts";
 import type { HealthRequest } from "../../../src/runtime/plan/monitor.ts";
+import { ended } from "../../support/processes.ts";
 import { aMonitored, asRoot, eventually, type Monitored } from "./monitored.ts";
 
 let directory: string;
 beforeEach(() => {
   directory = mkdtempSync("/tmp/runt-test-health-");
 });
-afterEach(() => rmSync(directory, { recursive: true }));
+afterEach(async () => {
+  // A check that was killed with its container may still be about to write there.
+  await ended(directory);
+  rmSync(directory, { recursive: true });
+});
 
 /** A container that waits, checked by a script of the host that finds `directory` in $0. */
 function checked(script: string, changes: Partial<HealthRequest> = {}): Promise<Monitored> {
@@ -90,7 +95,11 @@ describe("health", () => {
     });
     await c.start();
     await becomes(c, "unhealthy");
-    const check = readHealth(c.directory)!.checks.at(-1)!;
+    // A machine that is busy may not let it come as far as that each time.
+    const check = await eventually(
+      () => readHealth(c.directory)!.checks.find(({ output }) => output.length > 0),
+      "a check that has begun",
+    );
     expect(check).toMatchObject({ timedOut: true, status: { signal: 9 } });
     expect(check.output.toString()).toBe("begun\n");
   });

@@ -68,11 +68,12 @@ export class Monitored implements AsyncDisposable {
 
   /** Entries of one log file. A line that is none is an error; without an end only one that is being written may be. */
   log(file = this.logPath): LogLine[] {
+    const over = readExit(this.directory) !== undefined;
     const bytes = readFileSync(file);
     const lines: LogLine[] = [];
     for (let at = 0; at < bytes.length; ) {
       const end = bytes.indexOf(0x0a, at);
-      if (end < 0 && !readExit(this.directory)) break;
+      if (end < 0 && !over) break;
       if (end < 0) throw new Error(`${file} ends within a line: ${bytes.toString("latin1", at)}`);
       const line = parseLogLine(bytes.subarray(at, end));
       if (!line) throw new Error(`no log line: ${bytes.toString("latin1", at, end)}`);
@@ -108,7 +109,8 @@ export class Monitored implements AsyncDisposable {
   }
 }
 
-function isRunning(pid: number): boolean {
+/** Whether a process is there that is no zombie; nobody is 0. */
+export function isRunning(pid: number): boolean {
   try {
     return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "latin1"));
   } catch {

@@ -120,7 +120,7 @@ for (const build of ["runt-dns", "sanitized/runt-dns"]) {
           );
           expect(plain.container.sh("getent ahostsv4 own | cut -d' ' -f1 | sort -u")).toBe(own.addresses[0]);
         },
-        60_000,
+        120_000,
       );
 
       onHost("containers of two networks find those of both, and strangers find nobody", async () => {

@@ -8,6 +8,7 @@ import {
   parseResolvConf,
   resolvConfText,
 } from "../../../src/engine/network/index.ts";
+import { plainMapping } from "../../../src/engine/network/port-mapping.ts";
 
 describe("--publish", () => {
   const any = [0, 0];
@@ -53,6 +54,22 @@ describe("--publish", () => {
     ["[127.0.0.1]:80:80", "127.0.0.1 is no address"],
   ])("%j is refused", (text, why) => {
     expect(() => parsePortMapping(text)).toThrow(why === "is no port" ? /invalid published port/ : why);
+  });
+
+  test.each([
+    ["", ""],
+    ["127.0.0.1", "127.0.0.1"],
+    ["0:0::1", "::1"],
+    ["2001:DB8::2", "2001:db8::2"],
+    ["::ffff:127.0.0.1", "127.0.0.1"],
+  ])("address %j is %j", (hostAddress, plain) => {
+    const mapping = { hostPorts: [8080, 8080], containerPort: 80, protocol: "tcp" } as const;
+    expect(plainMapping({ ...mapping, hostAddress })).toEqual({ ...mapping, hostAddress: plain });
+  });
+
+  test.each(["localhost", "fe80::1%eth0", "300.0.0.1"])("address %j is none, and not all of them", (name) => {
+    const mapping = { hostAddress: name, hostPorts: [0, 0], containerPort: 80, protocol: "tcp" } as const;
+    expect(() => plainMapping(mapping)).toThrow(expect.objectContaining({ kind: "InvalidArgument" }));
   });
 
   test("as `runt port` prints it", () => {

@@ -1,5 +1,6 @@
 /** Containers that another OCI runtime makes; here it is runc. */
 
+import { text } from "node:stream/consumers";
 import { isDeepStrictEqual } from "node:util";
 import { afterAll, beforeAll, describe, expect } from "vitest";
 import type { ExecRequest } from "../../../src/engine/container/exec.ts";
@@ -99,15 +100,9 @@ describe("--runtime runc", () => {
     const exec = async (request: ExecRequest, input?: string) => {
       const process = await t.engine.exec(id, request);
       process.stdin?.end(input);
-      let [stdout, stderr] = ["", ""];
-      process.stdout!.on("data", (bytes) => {
-        stdout += bytes;
-      });
-      process.stderr?.on("data", (bytes) => {
-        stderr += bytes;
-      });
-      const status = await process.wait();
-      return { status, stdout, stderr };
+      const outputs = [process.stdout, process.stderr].map((stream) => (stream ? text(stream) : ""));
+      const [stdout, stderr] = await Promise.all(outputs);
+      return { status: await process.wait(), stdout, stderr };
     };
     const script = "read word; echo $word $OWN $NEW $(id -u) $(pwd); echo err >&2; exit 6";
     expect(
@@ -121,8 +116,12 @@ describe("--runtime runc", () => {
     });
     await t.engine.execDetached(id, { args: ["touch", "/made"] });
     while (!isDeepStrictEqual((await exec({ args: ["test", "-e", "/made"] })).status, { exited: 0 })) {}
-    const { titles, processes } = await t.engine.top(id);
-    expect(processes.map((row) => row[titles.length - 1])).toEqual(["sleep 1000"]);
+    // What has run in it is ending.
+    const programs = async () => {
+      const { titles, processes } = await t.engine.top(id);
+      return processes.map((row) => row[titles.length - 1]);
+    };
+    await expect.poll(programs).toEqual(["sleep 1000"]);
     const [sample] = await t.engine.sample([id]);
     expect(sample).toMatchObject({ id, usage: { cpuNs: expect.any(Number) } });
     await t.engine.remove(id, { force: true });

@@ -93,7 +93,7 @@ describe("kill -9", () => {
     expect(other.list("blobs/sha256")).toEqual(room.list("blobs/sha256"));
     expect(other.list("ingest")).toEqual([]);
     expect(other.list("leases")).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 
   test("of a save: the file that was there stays", async () => {
     await using room = await Room.make();
@@ -111,7 +111,7 @@ describe("kill -9", () => {
     }
     await room.store.collect();
     expect(readdirSync(room.store.directory.leases)).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 });
 
 describe("load", () => {

@@ -57,7 +57,7 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
         await started.ctr("version");
         return started;
       } catch (error) {
-        if (i === 300 || daemon.exitCode !== null) {
+        if (i === 1200 || daemon.exitCode !== null) {
           await started[Symbol.asyncDispose]();
           throw error;
         }

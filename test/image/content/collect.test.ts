@@ -201,7 +201,7 @@ describe("leases", () => {
     await room.store.collect();
     expect(await blobsOf(room)).toEqual(allOf(kept));
     expect(room.list("trash")).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 });
 
 describe("fsck", () => {

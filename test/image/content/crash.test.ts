@@ -124,7 +124,7 @@ describe("processes at the same time", () => {
     // Two buffers of a megabyte for each that was killed, and a chunk that was not told of.
     expect(lost).toBeLessThanOrEqual((processes.length - waiting.size) * (2 << 20));
     expect((await room.store.fsck()).problems).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 });
 
 describe("the disk", () => {

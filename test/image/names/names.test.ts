@@ -102,7 +102,7 @@ describe("names — image-spec image-layout.md#indexjson-file", () => {
     }
     await room.names.set("after:1", manifest);
     expect((await room.store.fsck()).problems).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 
   needs("root")("on a full disk: an error that says so, and the names that were there", async () => {
     await using room = await Room.make();

@@ -12,6 +12,7 @@ import {
   fileLayer,
   firstLayer,
   leftovers,
+  littlePatience,
   makeImage,
   optionsFor,
   type SecureRegistry,
@@ -43,6 +44,7 @@ describe.skipIf(gone !== undefined)(`a pull whose registry fails${gone ? ` (need
   let proxy: FaultProxy;
   let name: string;
   let registry: RegistryOptions;
+  let hasty: RegistryOptions;
   const directory = temporaryDirectory();
 
   beforeAll(async () => {
@@ -57,14 +59,13 @@ describe.skipIf(gone !== undefined)(`a pull whose registry fails${gone ? ` (need
       keyPair: keyPair!,
     });
     name = `${proxy.domain}/team/app:1`;
-    registry = optionsFor(
-      proxy.domain,
-      certDirFor(join(directory.path, "certs.d"), proxy.domain, remote.authority),
-    );
+    const certs = certDirFor(join(directory.path, "certs.d"), proxy.domain, remote.authority);
+    registry = optionsFor(proxy.domain, certs);
+    hasty = optionsFor(proxy.domain, certs, littlePatience);
     await using store = await anImageStore();
     const { image } = await store.images.pull(name, { registry });
     proxy.markConfig(image.id);
-  }, 60_000);
+  }, 120_000);
 
   beforeEach(() => proxy.reset());
 
@@ -81,7 +82,7 @@ describe.skipIf(gone !== undefined)(`a pull whose registry fails${gone ? ` (need
         const { images } = store;
         // The first request of all is answered 401, else there is no way past it.
         proxy.fail(kind, fault);
-        const result = await images.pull(name, { registry }).then(
+        const result = await images.pull(name, { registry: hasty }).then(
           () => "pulled" as const,
           (error) => error,
         );
@@ -113,7 +114,8 @@ describe.skipIf(gone !== undefined)(`a pull whose registry fails${gone ? ` (need
       test(`${kind}: it ${what} once: the pull succeeds, or the next one does`, async () => {
         await using store = await anImageStore();
         proxy.fail(kind, fault, 1);
-        await store.images.pull(name, { registry }).catch(() => store.images.pull(name, { registry }));
+        const pull = (options: RegistryOptions) => store.images.pull(name, { registry: options });
+        await pull(hasty).catch(() => pull(registry));
         expect(await leftovers(store.images)).toEqual([]);
         expect((await store.images.fsck()).layers).toEqual({ checked: 3, problems: [] });
       });

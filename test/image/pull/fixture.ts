@@ -38,19 +38,20 @@ export function certDirFor(directory: string, domain: string, authority: Authori
   return directory;
 }
 
-/** Options to reach a registry at `domain`. Little patience: tests of failures wait for all of it. */
-export function optionsFor(domain: string, hostDirectory: string): RegistryOptions {
+/** Tests of failures wait for all of it. */
+export const littlePatience = { connectTimeoutMs: 2000, stallTimeoutMs: 1000 };
+
+/** Options to reach a registry at `domain`. */
+export function optionsFor(
+  domain: string,
+  hostDirectory: string,
+  patience = { connectTimeoutMs: 30_000, stallTimeoutMs: 30_000 },
+): RegistryOptions {
   return {
     credentials: fixedCredential(domain, { kind: "password", username: user.name, password: user.password }),
     hostDirectories: [hostDirectory],
     environment: {},
-    patience: {
-      connectTimeoutMs: 2000,
-      stallTimeoutMs: 1000,
-      attempts: 2,
-      firstWaitMs: 10,
-      longestWaitMs: 50,
-    },
+    patience: { ...patience, attempts: 2, firstWaitMs: 10, longestWaitMs: 50 },
   };
 }
 

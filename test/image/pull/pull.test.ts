@@ -45,7 +45,7 @@ describe.skipIf(gone !== undefined)(
       );
       await skopeoPush(remote, layout, "app", "team/app:1");
       name = `${remote.registry.domain}/team/app:1`;
-    }, 60_000);
+    }, 120_000);
 
     afterAll(async () => {
       await remote?.[Symbol.asyncDispose]();

@@ -233,7 +233,7 @@ describe.skipIf(gone !== undefined)(
         digests = { ...digests, [name]: (await store.push(`${full}:1`)).target.digest };
         await store.push(`${full}:latest`);
       }
-    }, 60_000);
+    }, 120_000);
 
     afterAll(async () => {
       for (const one of registries) await one[Symbol.asyncDispose]();
@@ -254,7 +254,7 @@ describe.skipIf(gone !== undefined)(
     const run = async (program: string, ...args: string[]) =>
       await promisify(execFile)(program, args, {
         env: { PATH: process.env.PATH, HOME: home, TMPDIR: directory.path },
-        timeout: 30_000,
+        timeout: 120_000,
       }).then(
         ({ stdout }) => stdout,
         () => "",

@@ -117,7 +117,7 @@ describe.skipIf(gone !== undefined)(`policy.json beside skopeo${gone ? ` (needs 
       else await store.tag(`${registry.domain}/app:1`, `${registry.domain}/${name}:1`);
       await store.push(`${registry.domain}/${name}:1`);
     }
-  }, 30_000);
+  }, 120_000);
 
   afterAll(async () => {
     await registry?.[Symbol.asyncDispose]();

@@ -148,6 +148,7 @@ describe("proxies", () => {
           answer.pipe(response);
         },
       );
+      onward.on("error", () => response.destroy());
       request.pipe(onward);
     });
     const sockets = new Set<{ destroy(): void }>();

@@ -55,10 +55,10 @@ beforeAll(async () => {
 afterAll(async () => await stack.disposeAsync());
 
 /** A client of its own for each case: what one has learnt does not help the next. */
-async function newClient(attempts = 5, path = "app"): Promise<RegistryClient> {
+async function newClient(attempts = 5, path = "app", stallTimeoutMs = 500): Promise<RegistryClient> {
   const credentials = async () =>
     ({ kind: "password", username: user.name, password: user.password }) as const;
-  const patience = { attempts, firstWaitMs: 2, longestWaitMs: 5, stallTimeoutMs: 500 };
+  const patience = { attempts, firstWaitMs: 2, longestWaitMs: 5, stallTimeoutMs };
   return await clientFor(`${proxy.domain}/${path}`, { hostDirectories, credentials, patience });
 }
 
@@ -246,6 +246,9 @@ describe("a fault that stays", () => {
   }
 });
 
+/** Where requests are counted: none is made again because a busy disk has let us wait. */
+const patient = 30_000;
+
 describe("after a fault", () => {
   withRegistry("a blob that arrived although its answer was lost is not sent again", async () => {
     proxy.reset();
@@ -260,7 +263,7 @@ describe("after a fault", () => {
   withRegistry("chunks that arrived are not sent again", async () => {
     proxy.reset();
     const { layer } = new TestImage(100_000);
-    await using client = await newClient();
+    await using client = await newClient(5, "app", patient);
     let opened = 0;
     const open = () => {
       opened += 1;
@@ -286,7 +289,7 @@ describe("after a fault", () => {
     const body = '{"errors":[{"code":"BLOB_UPLOAD_UNKNOWN","message":"blob upload unknown to registry"}]}';
     proxy.fail("upload-put", { status: 404, body }, 1);
     const fresh = new TestImage(1000);
-    await using client = await newClient();
+    await using client = await newClient(5, "app", patient);
     await fresh.push(client, "3");
     await fresh.pull(client, "3");
     expect(proxy.count("upload-post")).toBe(3);

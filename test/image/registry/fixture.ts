@@ -11,7 +11,7 @@ import { digestOf } from "../../../src/spec/image/digest.ts";
 import { CONFIG, LAYER, MANIFEST } from "../../../src/spec/image/media-types.ts";
 
 /** Waits short enough for a test; the stall limit leaves a busy machine time. */
-export const hasty = { firstWaitMs: 5, longestWaitMs: 20, stallTimeoutMs: 700, connectTimeoutMs: 10_000 };
+export const hasty = { firstWaitMs: 5, longestWaitMs: 20, stallTimeoutMs: 30_000, connectTimeoutMs: 30_000 };
 
 /** A directory that goes away with the test. */
 export class TemporaryDirectory implements Disposable {

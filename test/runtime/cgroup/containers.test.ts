@@ -25,7 +25,7 @@ describe("a fork bomb", () => {
     ["without", { linux: { namespaces: namespaces("mount", "ipc", "uts", "network", "cgroup") } }],
   ] as const) {
     test(`${what}: stays below pids.max, and kill --all ends it while it runs`, {
-      timeout: 60_000,
+      timeout: 120_000,
     }, async () => {
       const limit = { linux: { resources: { pids: { limit: 40 } } } };
       const linux = { ...(more as { linux?: object }).linux, ...limit.linux };
@@ -45,7 +45,7 @@ describe("a fork bomb", () => {
     });
   }
 
-  test("delete --force ends it too", { timeout: 60_000 }, async () => {
+  test("delete --force ends it too", { timeout: 120_000 }, async () => {
     const c = await aContainer({ config: { ...bomb, linux: { resources: { pids: { limit: 40 } } } } });
     const directory = directoryOf(c);
     await eventually(
@@ -162,7 +162,7 @@ describe("parents that can have no containers — cgroups(7), thread mode", () =
 
 describe("limits that bite", () => {
   skipWithout("root", "cgroup2", "cpu controller", "memory controller");
-  test("cpu.max: a busy program is throttled", { timeout: 60_000 }, async () => {
+  test("cpu.max: a busy program is throttled", { timeout: 120_000 }, async () => {
     await using c = await aContainer({
       config: {
         process: { args: ["sh", "-c", "while :; do :; done"] },
@@ -180,7 +180,7 @@ describe("limits that bite", () => {
     expect(stat("usage_usec") - used).toBeLessThan((performance.now() - began) * 1000 * 0.5);
   });
 
-  test("memory.max: the kernel kills, and the exit and the events tell", { timeout: 60_000 }, async () => {
+  test("memory.max: the kernel kills, and the exit and the events tell", { timeout: 120_000 }, async () => {
     const { status } = await runBundle({
       process: { args: ["sh", "-c", "x=x; while :; do x=$x$x; done"] },
       linux: { resources: { memory: { limit: 16 << 20, swap: 16 << 20 } } },

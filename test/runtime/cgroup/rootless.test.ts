@@ -26,7 +26,7 @@ function asNobody(options: PlanOptions): string {
   return execFileSync("setpriv", as, { encoding: "utf8", cwd: "/", env: {} });
 }
 
-describe("an ordinary user without a cgroup to write to", { timeout: 30_000 }, () => {
+describe("an ordinary user without a cgroup to write to", { timeout: 120_000 }, () => {
   skipWithout("root", "cgroup2", "program:setpriv");
   test("asking for none, has none", () => {
     expect(asNobody({ cgroupsPath: "" })).toBe(

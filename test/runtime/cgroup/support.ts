@@ -9,14 +9,10 @@ import { cgroupFacts } from "../../../src/runtime/cgroup/facts.ts";
 import { killAll } from "../../../src/runtime/cgroup/kill.ts";
 import { removeCgroup } from "../../../src/runtime/cgroup/remove.ts";
 import { readConfig } from "../../../src/spec/runtime/config.ts";
+import { freshName } from "../../support/bundle.ts";
 import { origin } from "./resources.ts";
 
-let count = 0;
-
-/** A name for a cgroup that nobody else uses. */
-export function freshName(): string {
-  return `runt-test-${process.pid}-${count++}`;
-}
+export { freshName };
 
 export interface PlanOptions {
   manager?: CgroupManager;

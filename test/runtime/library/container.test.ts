@@ -142,8 +142,8 @@ describe("createContainer", () => {
     await once(); // what is made once for the process is made now
     const before = readdirSync("/proc/self/fd").length;
     for (let i = 0; i < 5; i++) await once();
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    expect(readdirSync("/proc/self/fd").length).toBeLessThanOrEqual(before);
+    // Streams are closed a turn later.
+    await expect.poll(() => readdirSync("/proc/self/fd").length).toBeLessThanOrEqual(before);
   });
 });
 

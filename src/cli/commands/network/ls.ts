@@ -1,7 +1,7 @@
 import { command } from "../../command.ts";
 import { filterOption, filtersOf, formatOption, matchesLabels, openEngine, shortened } from "../../engine.ts";
 import { goTime } from "../../human.ts";
-import { formatRows } from "../../rows.ts";
+import { formatRows, labelsText } from "../../rows.ts";
 
 const headings = {
   ID: "NETWORK ID",
@@ -30,7 +30,7 @@ export default command({
     const filters = filtersOf(filter, ["name", "id", "driver", "label", "label!"]);
     const { openNetworks } = await import("../../networks.ts");
     const networks = await openNetworks(await openEngine(context));
-    const rows = networks
+    const listed = networks
       .list()
       .filter(
         ({ name, id, driver, labels }) =>
@@ -38,22 +38,27 @@ export default command({
           (filters.id?.some((text) => id.startsWith(text)) ?? true) &&
           (filters.driver?.includes(driver) ?? true) &&
           matchesLabels(labels, filters),
-      )
-      .map(({ name, id, driver, internal, labels, created, subnets }) => ({
-        CreatedAt: goTime(new Date(created)),
-        Driver: driver,
-        ID: shortened(id, noTrunc),
-        IPv6: String(subnets.some(({ subnet }) => subnet.includes(":"))),
-        Internal: String(internal),
-        Labels: Object.entries(labels)
-          .map(([key, value]) => `${key}=${value}`)
-          .join(","),
-        Name: name,
-        Scope: "local",
-      }));
+      );
+    const rows = listed.map(({ name, id, driver, internal, labels, created, subnets }) => ({
+      CreatedAt: goTime(new Date(created)),
+      Driver: driver,
+      ID: shortened(id, noTrunc),
+      IPv6: String(subnets.some(({ subnet }) => subnet.includes(":"))),
+      Internal: String(internal),
+      Labels: labelsText(labels),
+      Name: name,
+      Scope: "local",
+    }));
     const columns = ["ID", "Name", "Driver", "Scope"];
     context.print(
-      quiet ? rows.map(({ ID }) => `${ID}\n`).join("") : formatRows(rows, { headings, columns }, format),
+      quiet
+        ? rows.map(({ ID }) => `${ID}\n`).join("")
+        : formatRows(
+            rows,
+            { headings, columns },
+            format,
+            listed.map(({ labels }) => labels),
+          ),
     );
     return 0;
   },

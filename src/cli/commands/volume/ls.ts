@@ -8,7 +8,7 @@ import {
   openEngine,
 } from "../../engine.ts";
 import { parseBool } from "../../go-flags.ts";
-import { formatRows } from "../../rows.ts";
+import { formatRows, labelsText } from "../../rows.ts";
 
 const headings = {
   Driver: "DRIVER",
@@ -48,9 +48,7 @@ export default command({
     );
     const rows = volumes.map(({ Name, Driver, Mountpoint, Scope, Labels, Containers }) => ({
       Driver,
-      Labels: Object.entries(Labels)
-        .map(([name, value]) => `${name}=${value}`)
-        .join(","),
+      Labels: labelsText(Labels),
       Links: String(Containers.length),
       Mountpoint,
       Name,
@@ -59,7 +57,14 @@ export default command({
     }));
     const columns = ["Driver", "Name"];
     context.print(
-      quiet ? rows.map(({ Name }) => `${Name}\n`).join("") : formatRows(rows, { headings, columns }, format),
+      quiet
+        ? rows.map(({ Name }) => `${Name}\n`).join("")
+        : formatRows(
+            rows,
+            { headings, columns },
+            format,
+            volumes.map(({ Labels }) => Labels),
+          ),
     );
     return 0;
   },

@@ -47,7 +47,7 @@ async function running(options: PlanOptions, script = "exec sleep 60"): Promise<
   };
 }
 
-describe("systemd driver", { timeout: 60_000 }, () => {
+describe("systemd driver", { timeout: 120_000 }, () => {
   skipWithout("root", "cgroup2", "systemd");
   test("the process is in a scope of its own, which goes with it", async () => {
     const id = freshName();
@@ -212,7 +212,7 @@ describe("systemd driver", { timeout: 60_000 }, () => {
 const alice = "alice";
 const lingering = existsSync("/var/lib/systemd/linger/alice");
 
-describe("systemd driver of an ordinary user", { timeout: 60_000 }, () => {
+describe("systemd driver of an ordinary user", { timeout: 120_000 }, () => {
   skipWithout("root", "cgroup2", "systemd");
   test("the scope is in the user's own slice, with limits", (context) => {
     context.skip(!lingering, "needs a user session of alice");

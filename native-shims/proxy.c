@@ -1,0 +1,172 @@
+/* runt-proxy CABLE ADDRESS PORT…: carries what comes to sockets of the host into a container, where the kernel's
+ * translation of addresses cannot: to ::1, and from one family to the other.
+ *
+ * The sockets are fd 3 and following, bound by the engine, one for each pair of ADDRESS and PORT in the container; those
+ * of TCP listen already: who comes before we are ready waits. It ends when the link CABLE is gone: the kernel removes that
+ * with the container's network namespace, whoever was killed. */
+#include "proxy.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define FIRST_FD 3
+#define NOBODY 65534
+
+static int epoll_fd;
+static unsigned cable;
+
+static __attribute__ ((noreturn)) void
+die (const char *what)
+{
+  fprintf (stderr, "%s: %s\n", what, strerror (errno));
+  exit (1);
+}
+
+void
+proxy_want (struct watch *watch, uint32_t events)
+{
+  if (watch->events == events)
+    return;
+  struct epoll_event event = { .events = events, .data.ptr = watch };
+  int op = watch->events == 0 ? EPOLL_CTL_ADD : events == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
+  if (epoll_ctl (epoll_fd, op, watch->fd, &event) == 0)
+    watch->events = events;
+}
+
+int
+proxy_connect (const struct door *door, int type)
+{
+  int fd = socket (door->target.ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0 || connect (fd, (const struct sockaddr *) &door->target, door->target_size) == 0 || errno == EINPROGRESS)
+    return fd;
+  close (fd);
+  return -1;
+}
+
+/* Something has happened to some link: what, is not worth reading, since some of it may have been lost. */
+static void
+on_link (struct watch *watch)
+{
+  char news[8192], name[IF_NAMESIZE];
+  while (recv (watch->fd, news, sizeof news, MSG_DONTWAIT) >= 0)
+    ;
+  if (!if_indextoname (cable, name))
+    exit (0);
+}
+
+/* First we listen and then we look, so that its end is not missed. */
+static void
+watch_cable (const char *name)
+{
+  static struct watch watch = { .ready = on_link };
+  struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK };
+  watch.fd = socket (AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+  if (watch.fd < 0 || bind (watch.fd, (struct sockaddr *) &address, sizeof address) < 0)
+    die ("rtnetlink");
+  cable = if_nametoindex (name);
+  if (cable == 0)
+    die (name);
+  proxy_want (&watch, EPOLLIN);
+}
+
+static void
+open_door (struct door *door, int fd, const char *address, const char *port)
+{
+  struct sockaddr_in *ipv4 = (struct sockaddr_in *) &door->target;
+  struct sockaddr_in6 *ipv6 = (struct sockaddr_in6 *) &door->target;
+  int type;
+  socklen_t size = sizeof type;
+  /* The port is in the same place for both families. */
+  ipv4->sin_port = htons ((uint16_t) atoi (port));
+  if (inet_pton (AF_INET, address, &ipv4->sin_addr) == 1)
+    {
+      ipv4->sin_family = AF_INET;
+      door->target_size = sizeof *ipv4;
+    }
+  else if (inet_pton (AF_INET6, address, &ipv6->sin6_addr) == 1)
+    {
+      ipv6->sin6_family = AF_INET6;
+      door->target_size = sizeof *ipv6;
+    }
+  else
+    {
+      errno = EINVAL;
+      die (address);
+    }
+  if (getsockopt (fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0 || fcntl (fd, F_SETFL, O_NONBLOCK) < 0)
+    die ("socket");
+  door->watch.fd = fd;
+  door->watch.ready = type == SOCK_STREAM ? proxy_accept : proxy_receive;
+  if (type == SOCK_STREAM ? listen (fd, SOMAXCONN) < 0 : !proxy_open_datagrams (door))
+    die ("socket");
+  proxy_want (&door->watch, EPOLLIN);
+}
+
+/* Whoever gets the better of us has our sockets, and that is all. */
+static void
+drop_privileges (void)
+{
+  struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+  struct __user_cap_data_struct none[2] = { 0 };
+  /* In a user namespace nobody may not be mapped: then we keep our user, without what makes him root. */
+  if (setgroups (0, NULL) == 0 && setresgid (NOBODY, NOBODY, NOBODY) == 0)
+    if (setresuid (NOBODY, NOBODY, NOBODY) < 0)
+      die ("setresuid");
+  if (syscall (SYS_capset, &header, none) < 0)
+    die ("capset");
+  prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  prctl (PR_SET_DUMPABLE, 0);
+}
+
+int
+main (int argc, char **argv)
+{
+  if (argc < 4 || argc % 2 != 0)
+    {
+      fputs ("usage: runt-proxy CABLE ADDRESS PORT...\n", stderr);
+      return 1;
+    }
+  int count = (argc - 2) / 2;
+  sigset_t none;
+  sigemptyset (&none);
+  sigprocmask (SIG_SETMASK, &none, NULL);
+  struct rlimit files;
+  if (getrlimit (RLIMIT_NOFILE, &files) == 0)
+    {
+      files.rlim_cur = files.rlim_max;
+      setrlimit (RLIMIT_NOFILE, &files);
+    }
+  epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
+  struct door *doors = calloc ((size_t) count, sizeof *doors);
+  if (epoll_fd < 0 || !doors || chdir ("/") < 0)
+    die ("start");
+  watch_cable (argv[1]);
+  for (int i = 0; i < count; i++)
+    open_door (&doors[i], FIRST_FD + i, argv[2 + 2 * i], argv[3 + 2 * i]);
+  drop_privileges ();
+  for (;;)
+    {
+      /* One at a time: what is done for it may be the end of others. */
+      struct epoll_event event;
+      int timeout = proxy_forget_silent ();
+      if (epoll_wait (epoll_fd, &event, 1, timeout) == 1)
+        {
+          struct watch *watch = event.data.ptr;
+          watch->ready (watch);
+        }
+    }
+}

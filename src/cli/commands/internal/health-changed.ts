@@ -1,0 +1,16 @@
+import { command } from "../../command.ts";
+import { openEngine } from "../../engine.ts";
+
+export default command({
+  name: "health-changed",
+  synopsis: "runt health-changed <container-id>",
+  summary: "record that a container has got healthy or unhealthy",
+  source: "what a monitor runs after a health check",
+  operands: ["container-id"],
+  options: {},
+  async run(context, [id]) {
+    const engine = await openEngine(context);
+    await engine.healthChanged(id!);
+    return 0;
+  },
+});

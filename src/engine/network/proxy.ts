@@ -1,0 +1,105 @@
+/**
+ * The proxy of a container: a small process of C, `runt-proxy`, for those of its published ports that the kernel's rules
+ * cannot carry. It gets its sockets from us, so that nobody waits for it, and ends with the container's cable.
+ */
+import type { Fd } from "../../linux/fd.ts";
+import { bindPort } from "../../linux/inet-socket.ts";
+import { nativePath } from "../../linux/native.ts";
+import {
+  isAlive,
+  POLLIN,
+  pidfd_open,
+  pidfd_send_signal,
+  pollSync,
+  readProcessStat,
+} from "../../linux/process.ts";
+import { spawnDetached } from "../../linux/spawn.ts";
+import { hasCode } from "../../linux/system-error.ts";
+import { portProblem } from "./port-claims.ts";
+import { type Forward, formatForward, forwardsOf } from "./port-ways.ts";
+import type { ContainerRecord, ProxyProcess } from "./record.ts";
+
+/** How long a process that was killed may take to give its ports back. */
+const patienceMs = 5000;
+
+const SIGKILL = 9;
+
+/**
+ * Sees to it that a container has the proxy that it needs, or none. Its cables have to be there. It is started by another
+ * thread, beginning at once.
+ * @returns the record with what there is now; the same if nothing has changed
+ * @throws {RuntError} AlreadyExists: somebody has taken a port meanwhile
+ * @throws {SystemError} why it could not be started
+ */
+export async function withProxy(record: ContainerRecord): Promise<ContainerRecord> {
+  const wanted = forwardsOf(record);
+  const { proxy, ...rest } = record;
+  if (!proxy && wanted.length === 0) return record;
+  if (proxy && isRunning(proxy) && isSame(wanted.map(formatForward), proxy.forwards)) return record;
+  if (proxy) stopProxy(record);
+  const started = await startProxy(wanted);
+  return started ? { ...rest, proxy: started } : rest;
+}
+
+/** Kills it. @returns its pidfd, the caller's, by which to wait for its end; undefined where there is nobody */
+export function killProxy({ proxy }: ContainerRecord): Fd | undefined {
+  if (!proxy) return undefined;
+  try {
+    using stack = new DisposableStack();
+    const pidfd = stack.use(pidfd_open(proxy.pid));
+    if (!isRunning(proxy)) return undefined;
+    pidfd_send_signal(pidfd, SIGKILL);
+    stack.move();
+    return pidfd;
+  } catch (error) {
+    if (hasCode(error, "ESRCH", "EINVAL")) return undefined;
+    throw error;
+  }
+}
+
+/** Its ports are free afterwards, which takes a fraction of a millisecond. */
+export function waitForProxy(pidfd: Fd | undefined): void {
+  if (pidfd) pollSync(pidfd.n, POLLIN, patienceMs);
+}
+
+function stopProxy(record: ContainerRecord): void {
+  using pidfd = killProxy(record);
+  waitForProxy(pidfd);
+}
+
+function isRunning({ pid, startTime }: ProxyProcess): boolean {
+  return isAlive(pid, startTime);
+}
+
+function isSame(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((text, i) => text === b[i]);
+}
+
+async function startProxy(wanted: readonly Forward[]): Promise<ProxyProcess | undefined> {
+  using sockets = new DisposableStack();
+  const bound = wanted.flatMap((forward) => {
+    const fd = bindForward(forward);
+    return fd ? [{ forward, fd: sockets.use(fd) }] : [];
+  });
+  if (bound.length === 0) return undefined;
+  const targets = bound.flatMap(({ forward: { way, port } }) => [way.address, String(port.containerPort)]);
+  const program = process.env.RUNT_PROXY ?? nativePath("runt-proxy");
+  const words = ["runt-proxy", bound[0]!.forward.way.hostLink, ...targets];
+  const pid = await spawnDetached(
+    program,
+    words,
+    bound.map(({ fd }) => fd),
+  );
+  const startTime = readProcessStat(pid)?.startTime ?? 0;
+  return { pid, startTime, forwards: wanted.map(formatForward) };
+}
+
+/** Undefined where there is no such address because the machine has no IPv6, and it was not asked for by name. */
+function bindForward({ hostAddress, port }: Forward): Fd | undefined {
+  try {
+    return bindPort(port.protocol, hostAddress, port.hostPort).fd;
+  } catch (error) {
+    if (port.hostAddress === "" && hasCode(error, "EAFNOSUPPORT", "EADDRNOTAVAIL")) return undefined;
+    throw portProblem(error, port, port.hostPort);
+  }
+}

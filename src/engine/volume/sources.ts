@@ -1,0 +1,86 @@
+/** What the mounts of a container are of, looked up when it is made and each time it starts. */
+import { existsSync, mkdirSync, openSync, readlinkSync } from "node:fs";
+import { type ErrorKind, RuntError } from "../../errors.ts";
+import { MergedView } from "../../image/snapshot/merged.ts";
+import { overlayMount, type SnapshotMount } from "../../image/snapshot/overlay.ts";
+import type { SnapshotStore } from "../../image/snapshot/store.ts";
+import { Fd } from "../../linux/fd.ts";
+import { O_PATH, openat2, RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS } from "../../linux/openat2.ts";
+import { hasCode } from "../../linux/system-error.ts";
+import type { ResolvedMount } from "../record.ts";
+
+type Mount<Type> = Extract<ResolvedMount, { readonly type: Type }>;
+
+/**
+ * Sees to it that a directory of the host is there: one that `-v` names is made, at a later start too.
+ * @throws {RuntError} NotFound, in docker's words, for one that is not there
+ */
+export function checkBindSource(mount: ResolvedMount, operation: "create" | "start"): void {
+  if (mount.type !== "bind" || existsSync(mount.source)) return;
+  const { source, destination, missing } = mount;
+  let cause: unknown;
+  try {
+    // In procfs Node would try without end: the parent is there, and what is asked for can never be.
+    if (missing === "make" && operation === "start" && !source.startsWith("/proc/")) {
+      mkdirSync(source, { recursive: true });
+      return;
+    }
+  } catch (error) {
+    cause = error;
+  }
+  throw new RuntError(
+    "NotFound",
+    `invalid mount config for type "bind": bind source path does not exist: ${source}`,
+    { operation, subject: `mount at ${destination}`, path: source, code: "ENOENT" },
+    cause,
+  );
+}
+
+/**
+ * Where on the host the part of a volume is that is to be mounted. Whoever writes to the volume may have made links in it:
+ * none of them leads out.
+ * @throws {RuntError} InvalidArgument for one that does, NotFound
+ */
+export function volumePart({ source, subpath, name, destination }: Mount<"volume">): string {
+  if (subpath === undefined) return source;
+  const refuse = (kind: ErrorKind, why: string, code: string, cause: unknown): RuntError =>
+    new RuntError(
+      kind,
+      `volume-subpath ${subpath} ${why} volume ${name}`,
+      { operation: "start", subject: `mount at ${destination}`, path: source, code },
+      cause,
+    );
+  using volume = new Fd(openSync(source, O_PATH));
+  try {
+    // A slash before it means nothing: it is below the volume all the same.
+    const path = `./${subpath}`;
+    using part = openat2(volume, path, { flags: O_PATH, resolve: RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS });
+    return readlinkSync(`/proc/self/fd/${part.n}`);
+  } catch (error) {
+    if (hasCode(error, "EXDEV")) throw refuse("InvalidArgument", "leads out of", "EXDEV", error);
+    if (hasCode(error, "ENOENT")) throw refuse("NotFound", "is not in", "ENOENT", error);
+    throw error;
+  }
+}
+
+/**
+ * The read-only mount of an image's files, or of a directory or file among them.
+ * @throws {RuntError} NotFound
+ */
+export function imagePart(
+  snapshots: SnapshotStore,
+  { top, subpath, image, destination }: Mount<"image">,
+): readonly SnapshotMount[] {
+  if (subpath === undefined) return snapshots.mounts(top, { access: "ro", destination });
+  const found = new MergedView(snapshots.lowers(top)).find(subpath);
+  if (!found) {
+    throw new RuntError("NotFound", `image-subpath ${subpath} is not in image ${image}`, {
+      operation: "start",
+      subject: `mount at ${destination}`,
+      code: "ENOENT",
+    });
+  }
+  const paths = "parts" in found ? found.parts : [found.path];
+  const lowers = paths.map((path) => ({ path }));
+  return [overlayMount({ lowers, userXattr: snapshots.userXattr }, destination)];
+}
