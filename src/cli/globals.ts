@@ -1,7 +1,8 @@
 /** The options before the command, and the surroundings that they describe. */
-import { chmodSync, mkdirSync } from "node:fs";
+import { chmodSync } from "node:fs";
 import { resolve } from "node:path";
 import { RuntError } from "../errors.ts";
+import { makeDirectory } from "../linux/make-directory.ts";
 import type { CgroupManager, RuntimeContext } from "../runtime/api.ts";
 import { defaultRoot, isOrdinaryUser } from "../runtime/library/default-root.ts";
 import { parseBool } from "./go-flags.ts";
@@ -108,7 +109,7 @@ function stateRoot(given: string | undefined): { readonly root: string; readonly
   }
   const root = defaultRoot();
   if (isOrdinaryUser()) {
-    mkdirSync(root, { recursive: true, mode: 0o700 });
+    makeDirectory(root, 0o700);
     // The sticky bit keeps tmpfiles cleaners away. @see XDG base directory specification
     chmodSync(root, 0o1700);
   }

@@ -1,8 +1,10 @@
 /** Opens what the verbs work with: cheap, because most commands need little of it. */
-import { chmodSync, existsSync, mkdirSync } from "node:fs";
+import { chmodSync, existsSync } from "node:fs";
 import { RuntError } from "../errors.ts";
 import type { SnapshotStore } from "../image/snapshot/store.ts";
 import type { ImageStore } from "../image/store.ts";
+import { makeDirectory } from "../linux/make-directory.ts";
+import { errnoText, hasCode } from "../linux/system-error.ts";
 import type { CgroupManager, RuntimeContext } from "../runtime/api.ts";
 import type { HostCommand } from "../runtime/plan/monitor.ts";
 import type { EngineContext } from "./context.ts";
@@ -92,11 +94,23 @@ async function openNetwork(context: EngineContext, options: EngineOptions): Prom
 
 function makeDirectories(layout: EngineLayout): void {
   // The last that is made: where it is there, all are.
-  if (existsSync(layout.rootfs) && existsSync(layout.runRoot)) return;
-  mkdirSync(layout.root, { recursive: true, mode: 0o700 });
-  for (const path of [layout.containers, layout.volumes]) mkdirSync(path, { recursive: true, mode: 0o700 });
-  mkdirSync(layout.runRoot, { recursive: true, mode: 0o711 });
-  mkdirSync(layout.rootfs, { recursive: true, mode: 0o755 });
-  // Whatever our umask.
-  chmodSync(layout.rootfs, 0o755);
+  if (existsSync(layout.rootfs) && existsSync(`${layout.runRoot}/`)) return;
+  try {
+    for (const path of [layout.root, layout.containers, layout.volumes]) makeDirectory(path, 0o700);
+    makeDirectory(layout.runRoot, 0o711);
+    makeDirectory(layout.rootfs, 0o755);
+    // Whatever our umask.
+    chmodSync(layout.rootfs, 0o755);
+  } catch (error) {
+    const { path = layout.root, code = "", errno = 0 } = error as NodeJS.ErrnoException;
+    const kind = hasCode(error, "EACCES", "EPERM", "EROFS") ? "PermissionDenied" : "Unavailable";
+    const why = hasCode(error, "EEXIST", "ENOTDIR") ? "there is a file in the way" : errnoText(-errno);
+    const hint = "--data-root and --root name directories that can be made";
+    throw new RuntError(
+      kind,
+      `cannot make the directory ${path}: ${why}`,
+      { operation: "open", path, code, hint },
+      error,
+    );
+  }
 }

@@ -67,6 +67,26 @@ describe.skipIf(gone !== undefined)(
       });
     });
 
+    test("directories that cannot be made, of ours and of mounts: a line each, and it ends", () => {
+      const file = "/etc/passwd";
+      for (const [globals, what] of [
+        [["--data-root", file], `${file}: there is a file in the way`],
+        [["--data-root", `${file}/x`], `${file}/x: there is a file in the way`],
+        [["--data-root", engine.root, "--root", file], `${file}: there is a file in the way`],
+        [["--data-root", "/proc/none"], "/proc/none: no such file or directory"],
+      ] as const) {
+        const stderr = `error: cannot make the directory ${what}\n`;
+        expect(runCli("runt", [...globals, "ps"])).toEqual({ status: 1, stdout: "", stderr });
+      }
+      expect(runt("run", "-v", "/proc/none/x:/x", "--network", "none", "bb", "true")).toEqual({
+        status: 125,
+        stdout: "",
+        stderr:
+          'error: invalid mount config for type "bind": bind source path does not exist: /proc/none/x\n',
+      });
+      expect(line("ps", "-aq")).toBe("");
+    });
+
     test("a container keeps its image, and is told of by its ID", () => {
       line("container", "prune", "-f");
       const id = line("create", "bb");

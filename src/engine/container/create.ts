@@ -186,7 +186,8 @@ async function makeFiles(
     }
   } else layers = [request.rootfs];
   for (const mount of definition.mounts) {
-    if (mount.type === "bind" && mount.missing === "make") makeSource(mount.source);
+    if (mount.type !== "bind" || mount.missing !== "make") continue;
+    (await import("../volume/sources.ts")).makeBindSource(mount, "create");
   }
   if (volumes.length === 0) return;
   const view = new MergedView(layers);
@@ -200,19 +201,6 @@ async function makeFiles(
   }
   for (const mount of definition.mounts) {
     if (mount.type === "volume" && mount.subpath !== undefined) checkSubpath(mount.source, mount.subpath);
-  }
-}
-
-function makeSource(path: string): void {
-  try {
-    mkdirSync(path, { recursive: true });
-  } catch (error) {
-    // A file is a source too.
-    if (
-      (error as NodeJS.ErrnoException).code !== "EEXIST" &&
-      (error as NodeJS.ErrnoException).code !== "ENOTDIR"
-    )
-      throw error;
   }
 }
 

@@ -4,10 +4,10 @@
  * In WAL mode with synchronous=NORMAL a transaction waits for no disk: a process that dies loses nothing, a power failure
  * may lose the last transactions but none in part. What the kernel runs is looked at afresh all the same.
  */
-import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import { RuntError } from "../../errors.ts";
+import { makeDirectory } from "../../linux/make-directory.ts";
 import { steps } from "./schema.ts";
 
 /** How long another process may hold the write lock, which it does for a fraction of a millisecond. */
@@ -31,7 +31,7 @@ export class Database implements Disposable {
   /** @throws {RuntError} Unavailable where it cannot be opened; FailedPrecondition where a newer runt has made it */
   static open(path: string): Database {
     try {
-      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      makeDirectory(dirname(path), 0o700);
       const db = new DatabaseSync(path, { timeout: busyMs, enableForeignKeyConstraints: false });
       try {
         return Database.#prepare(db, path);

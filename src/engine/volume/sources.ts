@@ -1,10 +1,11 @@
 /** What the mounts of a container are of, looked up when it is made and each time it starts. */
-import { existsSync, mkdirSync, openSync, readlinkSync } from "node:fs";
+import { existsSync, openSync, readlinkSync } from "node:fs";
 import { type ErrorKind, RuntError } from "../../errors.ts";
 import { MergedView } from "../../image/snapshot/merged.ts";
 import { overlayMount, type SnapshotMount } from "../../image/snapshot/overlay.ts";
 import type { SnapshotStore } from "../../image/snapshot/store.ts";
 import { Fd } from "../../linux/fd.ts";
+import { makeDirectory } from "../../linux/make-directory.ts";
 import { O_PATH, openat2, RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS } from "../../linux/openat2.ts";
 import { hasCode } from "../../linux/system-error.ts";
 import type { ResolvedMount } from "../record.ts";
@@ -12,28 +13,31 @@ import type { ResolvedMount } from "../record.ts";
 type Mount<Type> = Extract<ResolvedMount, { readonly type: Type }>;
 
 /**
- * Sees to it that a directory of the host is there: one that `-v` names is made, at a later start too.
+ * Sees to it that what is mounted of the host is there. A directory that `-v` names is made when the container's files are,
+ * and at a later start.
  * @throws {RuntError} NotFound, in docker's words, for one that is not there
  */
 export function checkBindSource(mount: ResolvedMount, operation: "create" | "start"): void {
   if (mount.type !== "bind" || existsSync(mount.source)) return;
-  const { source, destination, missing } = mount;
-  let cause: unknown;
+  if (mount.missing === "make" && operation === "start") makeBindSource(mount, operation);
+  else throw noSource(mount, operation);
+}
+
+/** @throws {RuntError} NotFound where it cannot be made */
+export function makeBindSource(mount: Mount<"bind">, operation: "create" | "start"): void {
+  // A file is a source too.
+  if (existsSync(mount.source)) return;
   try {
-    // In procfs Node would try without end: the parent is there, and what is asked for can never be.
-    if (missing === "make" && operation === "start" && !source.startsWith("/proc/")) {
-      mkdirSync(source, { recursive: true });
-      return;
-    }
+    makeDirectory(mount.source);
   } catch (error) {
-    cause = error;
+    throw noSource(mount, operation, error);
   }
-  throw new RuntError(
-    "NotFound",
-    `invalid mount config for type "bind": bind source path does not exist: ${source}`,
-    { operation, subject: `mount at ${destination}`, path: source, code: "ENOENT" },
-    cause,
-  );
+}
+
+function noSource({ source, destination }: Mount<"bind">, operation: string, cause?: unknown): RuntError {
+  const what = `invalid mount config for type "bind": bind source path does not exist: ${source}`;
+  const site = { operation, subject: `mount at ${destination}`, path: source, code: "ENOENT" };
+  return new RuntError("NotFound", what, site, cause);
 }
 
 /**

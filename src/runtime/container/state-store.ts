@@ -20,6 +20,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { RuntError } from "../../errors.ts";
+import { makeDirectory } from "../../linux/make-directory.ts";
 import { hasCode } from "../../linux/system-error.ts";
 import type { CgroupState } from "../cgroup/driver.ts";
 
@@ -78,7 +79,7 @@ export function makeStateDirectory(root: string, id: string): string {
       mkdirSync(directory, { mode: 0o711 });
     } catch (error) {
       if (!hasCode(error, "ENOENT")) throw error;
-      mkdirSync(root, { recursive: true, mode: 0o711 });
+      makeDirectory(root, 0o711);
       mkdirSync(directory, { mode: 0o711 });
     }
   } catch (error) {
