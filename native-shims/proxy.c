@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -61,10 +62,12 @@ proxy_connect (const struct door *door, int type)
 static void
 on_link (struct watch *watch)
 {
-  char news[8192], name[IF_NAMESIZE];
+  char news[8192];
+  struct ifreq link = { .ifr_ifindex = (int) cable };
   while (recv (watch->fd, news, sizeof news, MSG_DONTWAIT) >= 0)
     ;
-  if (!if_indextoname (cable, name))
+  /* Any socket can be asked. A new one may not be had when many are connected. */
+  if (ioctl (watch->fd, SIOCGIFNAME, &link) < 0)
     exit (0);
 }
 

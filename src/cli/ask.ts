@@ -26,7 +26,8 @@ export async function confirm(question: string): Promise<boolean> {
 }
 
 async function answerTo(question: string): Promise<string> {
-  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  const terminal = process.stdin.isTTY ?? false;
+  const lines = createInterface({ input: process.stdin, output: process.stderr, terminal });
   try {
     const answer = await new Promise<string>((resolve, reject) => {
       const closed = () => {
@@ -34,13 +35,16 @@ async function answerTo(question: string): Promise<string> {
         reject(new RuntError("InvalidArgument", "no answer", { operation: "ask" }));
       };
       lines.once("close", closed);
-      lines.question(question, (text) => {
+      const answered = (text: string) => {
         lines.off("close", closed);
         resolve(text);
-      });
+      };
+      lines.question(question, answered);
+      // Of a last line without its break `question` does not hear.
+      lines.once("line", answered);
     });
     // What is typed ends the line itself.
-    if (!process.stdin.isTTY) writeAll(stderr, "\n");
+    if (!terminal) writeAll(stderr, "\n");
     return answer;
   } finally {
     lines.close();

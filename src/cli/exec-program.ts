@@ -6,6 +6,7 @@ import type { Context } from "./command.ts";
 import { openEngine } from "./engine.ts";
 import { bridge, checkTerminal, detachKeysOf, terminalSize } from "./foreground.ts";
 import { Interrupted } from "./interrupt.ts";
+import { brokenPipeStatus } from "./output.ts";
 import { Signals } from "./signals.ts";
 
 /** @returns the exit status */
@@ -52,9 +53,6 @@ export async function runExec(
     return how === "closed" ? brokenPipeStatus : exitCode(await process.wait());
   });
 }
-
-/** 128 and SIGPIPE, which Node ignores. */
-const brokenPipeStatus = 141;
 
 async function unlessInterrupted(work: () => Promise<number>): Promise<number> {
   try {

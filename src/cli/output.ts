@@ -3,7 +3,7 @@ import { writeSync } from "node:fs";
 
 const stdout = 1;
 /** What a shell says of a program that SIGPIPE has killed. */
-const brokenPipeStatus = 128 + 13;
+export const brokenPipeStatus = 128 + 13;
 
 /**
  * Writes all of `text` to a file descriptor. Where nobody reads our stdout any more, as behind `| head`, this is the end, in

@@ -45,8 +45,12 @@ export function formatRows(
   }
   const isTable = /^table\s/.test(format);
   const print = template(isTable ? format.replace(/^table\s+/, "") : format);
-  const labelled = (row: Row, label: (name: string) => string) => (labels ? { ...row, Label: label } : row);
-  const lines = rows.map((row, i) => print(labelled(row, (name) => labels![i]![name] ?? "")));
+  // Not one of the row's fields, which are shown together: a function that templates call.
+  const labelled = (row: Row, label: (name: string) => string) =>
+    labels ? Object.defineProperty({ ...row }, "Label", { value: label }) : row;
+  const lines = rows.map((row, i) =>
+    print(labelled(row, (name) => (Object.hasOwn(labels![i]!, name) ? labels![i]![name]! : ""))),
+  );
   if (!isTable) return lines.map((line) => `${line}\n`).join("");
   return table(
     [print(labelled(headings, labelHeading)), ...lines].map((line) => line.split("\t")),

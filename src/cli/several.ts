@@ -1,9 +1,12 @@
 /** Commands for several containers: those that are named, or all; one after the other, or at the same time. */
 import type { Engine } from "../engine/engine.ts";
 import { messageOf } from "../errors.ts";
+import { POLLERR, pollSync } from "../linux/process.ts";
 import type { Context } from "./command.ts";
 import { writeAll } from "./output.ts";
 import { UsageError } from "./usage-error.ts";
+
+const stdout = 1;
 
 /** `--all`. */
 export function allOption(which: string) {
@@ -49,8 +52,13 @@ export async function atOnce(
   const failures: { readonly reason: unknown }[] = [];
   for (const [i, end] of ends.entries()) {
     const failure = await end;
-    if (failure) failures.push(failure);
-    else print(`${operands[i]}\n`);
+    if (failure) {
+      failures.push(failure);
+      continue;
+    }
+    // Where nobody reads, to print is to end: not before the others are done.
+    if (pollSync(stdout, 0, 0) & POLLERR) await Promise.all(ends);
+    print(`${operands[i]}\n`);
   }
   if (failures.length > 0 && operands.length === 1) throw failures[0]!.reason;
   for (const { reason } of failures) writeAll(2, `error: ${messageOf(reason)}\n`);

@@ -3,7 +3,16 @@ import { json } from "./output.ts";
 
 /** Go's rule of what `if` and its like take for yes. */
 export function isTrue(value: unknown): boolean {
-  if (value === null || value === undefined || value === false || value === 0 || value === "") return false;
+  if (
+    value === null ||
+    value === undefined ||
+    value === false ||
+    value === 0 ||
+    value === 0n ||
+    value === ""
+  ) {
+    return false;
+  }
   return typeof value !== "object" || Object.keys(value).length > 0;
 }
 
@@ -98,7 +107,12 @@ export const functions = {
   len: (value: unknown) =>
     typeof value === "string" ? value.length : Object.keys((value ?? {}) as object).length,
   index: (value: unknown, ...keys: unknown[]) =>
-    keys.reduce((inner, key) => (inner as Record<string, unknown> | undefined)?.[String(key)], value),
+    // What it has itself: a template names nothing of ours.
+    keys.reduce((inner, key) => {
+      const name = String(key);
+      const has = inner !== undefined && inner !== null && Object.hasOwn(Object(inner), name);
+      return has ? (inner as Record<string, unknown>)[name] : undefined;
+    }, value),
   slice: (value: unknown, from: unknown = 0, to?: unknown) => {
     const whole = Array.isArray(value) ? value : text(value);
     return whole.slice(Number(from), to === undefined ? undefined : Number(to));
@@ -120,6 +134,7 @@ export const functions = {
   gt: (a: unknown, b: unknown) => compare(a, b) > 0,
   ge: (a: unknown, b: unknown) => compare(a, b) >= 0,
   not: (value: unknown) => !isTrue(value),
-  and: (...values: unknown[]) => values.find((value) => !isTrue(value)) ?? values.at(-1),
-  or: (...values: unknown[]) => values.find(isTrue) ?? values.at(-1),
+  // -1, which is the last, where there is no such value.
+  and: (...values: unknown[]) => values.at(values.findIndex((value) => !isTrue(value))),
+  or: (...values: unknown[]) => values.at(values.findIndex(isTrue)),
 } as const;

@@ -217,11 +217,16 @@ function call(name: string | undefined, args: readonly Expression[]): Expression
   }
   const [first, ...others] = args;
   if (!first) throw invalid("missing value for command");
-  if (others.length === 0) return first;
   return (scope) => {
-    const method = first(scope);
-    if (typeof method === "function") return method(...others.map((arg) => arg(scope)));
-    throw invalid("can't give argument to non-function");
+    const value = first(scope);
+    if (typeof value === "function") {
+      if (others.length !== value.length) {
+        throw invalid(`wrong number of args: want ${value.length} got ${others.length}`);
+      }
+      return value(...others.map((arg) => arg(scope)));
+    }
+    if (others.length > 0) throw invalid("can't give argument to non-function");
+    return value;
   };
 }
 

@@ -7,5 +7,7 @@ import { readHealth } from "./monitor/records.ts";
 export function healthChanged({ layout, store }: EngineContext, id: string): void {
   const health = readHealth(layout.container(id));
   const record = store.containers.get(id);
-  if (health && record) store.events.append(eventOf(record, `health_status: ${health.status}`));
+  // Another run of it may have begun.
+  if (health && health.status !== "starting" && record)
+    store.events.append(eventOf(record, `health_status: ${health.status}`));
 }

@@ -11,6 +11,7 @@ import type {
   NetworkStore,
   PortMapping,
 } from "./network/index.ts";
+import type { Network } from "./network/network.ts";
 import {
   type EndpointSettings,
   type NetworkDriver,
@@ -38,14 +39,17 @@ export async function openNetworkStore(context: EngineContext): Promise<NetworkS
     import("./network/index.ts"),
     networkContextOf(context),
   ]);
-  return new NetworkStore(networks, (action, { id, name, driver }) =>
-    context.store.events.append({
-      type: "network",
-      action,
-      actor: id,
-      attributes: { name, type: driver },
-    }),
-  );
+  return new NetworkStore(networks, (action, network) => tellOfNetwork(context, action, network));
+}
+
+/** An event: what has become of a network, or of a container on it. */
+export function tellOfNetwork(
+  { store }: EngineContext,
+  action: string,
+  { id, name, driver }: Network,
+  more: Readonly<Record<string, string>> = {},
+): void {
+  store.events.append({ type: "network", action, actor: id, attributes: { name, type: driver, ...more } });
 }
 
 /** The driver that knows all modes. What it needs for bridges is loaded when there is one. */

@@ -79,13 +79,18 @@ export function call(funcName: string, types: readonly Type[], values: readonly 
   return binding().load(descriptor(funcName, types, values)) as number;
 }
 
+/** What other threads read: the addon has only its address, so that here somebody holds on to it. */
+const underWay = new Set<readonly Value[]>();
+
 /** The same on a thread of its own, for what may block. */
 export function callAsync(
   funcName: string,
   types: readonly Type[],
   values: readonly Value[],
 ): Promise<number> {
-  return binding().load({ ...descriptor(funcName, types, values), runInNewThread: true }) as Promise<number>;
+  const call = { ...descriptor(funcName, types, values), runInNewThread: true };
+  underWay.add(values);
+  return (binding().load(call) as Promise<number>).finally(() => underWay.delete(values));
 }
 
 /** A library of the system, such as "libnftables.so.1", that is opened when somebody needs it. */

@@ -152,11 +152,14 @@ describe.skipIf(gone !== undefined)(
       line("network", "connect", "wired", "plugged");
       line("rm", "plugged");
       line("network", "rm", "wired");
-      const container = expect.stringMatching(/\(container=[0-9a-f]{64}, name=wired\)$/);
+      const ofContainer = (action: string) =>
+        expect.stringMatching(
+          new RegExp(`^network ${action} ${id} \\(container=[0-9a-f]{64}, name=wired, type=bridge\\)$`),
+        );
       expect(events("network=wired")).toEqual([
         `network create ${id} (name=wired, type=bridge)`,
-        container,
-        container,
+        ofContainer("disconnect"),
+        ofContainer("connect"),
         `network destroy ${id} (name=wired, type=bridge)`,
       ]);
     });

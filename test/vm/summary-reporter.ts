@@ -56,6 +56,6 @@ export default class SummaryReporter implements Reporter {
   }
 }
 
-function failure(where: string, { message }: { readonly message: string }): string {
+function failure(where: string, { message = "" }: { readonly message?: string }): string {
   return `failed: ${where}: ${message.slice(0, 1000).replaceAll(/\s*\n\s*/g, " | ")}\n`;
 }

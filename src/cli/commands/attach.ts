@@ -1,9 +1,7 @@
 import { command } from "../command.ts";
 import { openEngine } from "../engine.ts";
 import { foregroundOptions } from "../foreground-options.ts";
-
-/** 128 and SIGPIPE, which Node ignores. */
-const brokenPipeStatus = 141;
+import { brokenPipeStatus } from "../output.ts";
 
 export default command({
   name: "attach",

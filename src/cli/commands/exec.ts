@@ -11,7 +11,7 @@ import { foregroundOptions } from "../foreground-options.ts";
  */
 function statusOfFailure(error: unknown): number {
   if (!(error instanceof RuntError)) return 1;
-  if (error.kind === "InvalidArgument" && error.site.operation !== "create") return 126;
+  if (error.kind === "InvalidArgument" && !["create", "attach"].includes(error.site.operation)) return 126;
   if (error.site.syscall === undefined) return 1;
   const status = exitCodeOf(error);
   return status !== 125 ? status : error.site.code === "ENOENT" ? 127 : 126;
@@ -24,7 +24,7 @@ export default command({
   description: [
     "The program is in all of the container's namespaces, in its cgroup, and behind its seccomp filter. Options come before the container; what follows it is the program.",
     "The keys to detach leave it, and take its terminal away: it gets SIGHUP. What is to go on by itself is started with --detach.",
-    "The exit status is the program's: 126 where it cannot be executed, 127 where there is none of that name, 128 and a number where a signal has killed it; 1 where the container does not run.",
+    "The exit status is the program's: 126 where it cannot be executed, or not as that user or in that directory, 127 where there is none of that name, 128 and a number where a signal has killed it; 1 where the container does not run.",
   ],
   examples: [
     ["runt exec -it web sh", "a shell"],

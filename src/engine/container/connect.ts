@@ -1,4 +1,5 @@
 /** `network connect` and `disconnect`: the networks of a container, now and in later runs. */
+import { RuntError } from "../../errors.ts";
 import type { EngineContext } from "../context.ts";
 import type { NetworkDriver, NetworkState } from "../network-driver.ts";
 import type { ContainerRecord } from "../record.ts";
@@ -25,7 +26,7 @@ export async function connectContainer(
     },
     now: (driver, record, init) => driver.connect(record, init, attachment),
   });
-  tell(context, "connect", attachment.network, record);
+  await tell(context, "connect", attachment.network, record);
 }
 
 /** @throws {RuntError} FailedPrecondition; NotFound where it is not on that network */
@@ -38,16 +39,27 @@ export async function disconnectContainer(
     networks: (record) => record.request.network.networks.filter((one) => one.network !== network),
     now: (driver, record, init) => driver.disconnect(record, init, network),
   });
-  tell(context, "disconnect", network, record);
+  await tell(context, "disconnect", network, record);
 }
 
-function tell({ store }: EngineContext, action: string, network: string, { id }: ContainerRecord): void {
-  store.events.append({
-    type: "network",
-    action,
-    actor: network,
-    attributes: { name: network, container: id },
-  });
+async function tell(
+  context: EngineContext,
+  action: string,
+  nameOrId: string,
+  container: ContainerRecord,
+): Promise<void> {
+  const [{ networkContextOf, tellOfNetwork }, { findDefinition }] = await Promise.all([
+    import("../network-modes.ts"),
+    import("../network/definitions.ts"),
+  ]);
+  const { definitions } = await networkContextOf(context);
+  try {
+    const network = findDefinition(definitions, nameOrId, `network ${action}`);
+    tellOfNetwork(context, action, network, { container: container.id });
+  } catch (error) {
+    // A container that does not run is taken off one that has gone.
+    if (!(error instanceof RuntError) || error.kind !== "NotFound") throw error;
+  }
 }
 
 function plainAttachment(network: string): NetworkAttachment {

@@ -5,7 +5,7 @@ import { locked, type NetworkContext } from "./context.ts";
 import { findDefinition, readDefinitions } from "./definitions.ts";
 import { closePorts, openPorts } from "./firewall.ts";
 import { openNamespace, tryOpenNamespace } from "./namespace.ts";
-import { withProxy } from "./proxy.ts";
+import { withProxy, withProxyIfPossible } from "./proxy.ts";
 import { type Attachment, type ContainerRecord, readRecord, writeRecord } from "./record.ts";
 import type { Namespace, NetworkRequest } from "./request.ts";
 import { reserve } from "./reserve.ts";
@@ -84,7 +84,7 @@ export async function disconnectNetwork(
   await locked(context, signal, async () => {
     const before = recordOf(context, id, "network disconnect");
     const attachments = before.attachments.filter((other) => other.networkId !== networkId);
-    const after = await withProxy({ ...before, attachments });
+    const after = await withProxyIfPossible(context, { ...before, attachments });
     leaveMembers(context, attachment.network, id);
     writeRecord(context.root, after);
     if (before.ports.length === 0) return;

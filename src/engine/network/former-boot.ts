@@ -25,7 +25,14 @@ export function forgetFormerBoot({ root }: NetworkContext): void {
       const record = readRecord(root, id);
       const attachments = record?.attachments.filter(({ driver }) => driver === "cni") ?? [];
       if (record && attachments.length > 0)
-        writeRecord(root, { ...record, namespace: "", stage: "pending", attachments, ports: [] });
+        writeRecord(root, {
+          ...record,
+          namespace: "",
+          stage: "pending",
+          attachments,
+          ports: [],
+          proxy: undefined,
+        });
       else removeRecord(root, id);
     }
   }

@@ -2,6 +2,7 @@
  * The proxy of a container: a small process of C, `runt-proxy`, for those of its published ports that the kernel's rules
  * cannot carry. It gets its sockets from us, so that nobody waits for it, and ends with the container's cable.
  */
+import { messageOf } from "../../errors.ts";
 import type { Fd } from "../../linux/fd.ts";
 import { bindPort } from "../../linux/inet-socket.ts";
 import { nativePath } from "../../linux/native.ts";
@@ -15,6 +16,8 @@ import {
 } from "../../linux/process.ts";
 import { spawnDetached } from "../../linux/spawn.ts";
 import { hasCode } from "../../linux/system-error.ts";
+import { bootId } from "../context.ts";
+import type { NetworkContext } from "./context.ts";
 import { portProblem } from "./port-claims.ts";
 import { type Forward, formatForward, forwardsOf } from "./port-ways.ts";
 import type { ContainerRecord, ProxyProcess } from "./record.ts";
@@ -39,6 +42,19 @@ export async function withProxy(record: ContainerRecord): Promise<ContainerRecor
   if (proxy) stopProxy(record);
   const started = await startProxy(wanted);
   return started ? { ...rest, proxy: started } : rest;
+}
+
+/** The same where something else has to be done whatever becomes of the proxy. */
+export async function withProxyIfPossible(
+  context: NetworkContext,
+  record: ContainerRecord,
+): Promise<ContainerRecord> {
+  try {
+    return await withProxy(record);
+  } catch (error) {
+    context.log(`published ports of container ${record.id}: ${messageOf(error)}`);
+    return record;
+  }
 }
 
 /** Kills it. @returns its pidfd, the caller's, by which to wait for its end; undefined where there is nobody */
@@ -67,8 +83,8 @@ function stopProxy(record: ContainerRecord): void {
   waitForProxy(pidfd);
 }
 
-function isRunning({ pid, startTime }: ProxyProcess): boolean {
-  return isAlive(pid, startTime);
+function isRunning(proxy: ProxyProcess): boolean {
+  return proxy.bootId === bootId() && isAlive(proxy.pid, proxy.startTime);
 }
 
 function isSame(a: readonly string[], b: readonly string[]): boolean {
@@ -91,7 +107,7 @@ async function startProxy(wanted: readonly Forward[]): Promise<ProxyProcess | un
     bound.map(({ fd }) => fd),
   );
   const startTime = readProcessStat(pid)?.startTime ?? 0;
-  return { pid, startTime, forwards: wanted.map(formatForward) };
+  return { pid, startTime, bootId: bootId(), forwards: wanted.map(formatForward) };
 }
 
 /** Undefined where there is no such address because the machine has no IPv6, and it was not asked for by name. */

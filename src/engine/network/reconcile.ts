@@ -15,7 +15,7 @@ import { installedPorts, rebuildRules, removeTable } from "./firewall.ts";
 import { Members, networksWithMembers } from "./members.ts";
 import type { Network } from "./network.ts";
 import { PortClaims } from "./port-claims.ts";
-import { withProxy } from "./proxy.ts";
+import { withProxyIfPossible } from "./proxy.ts";
 import { type ContainerRecord, readRecord, recordedIds, removeRecord, writeRecord } from "./record.ts";
 import { restoredRecord } from "./restore.ts";
 import type { InstalledPort } from "./ruleset.ts";
@@ -91,7 +91,7 @@ async function repair(
   for (const id of forgetStrangers(context, records, networks)) gone.add(id);
   noteRestored(context, restored, networks);
   const removed = removeStrayLinks(context, here, records, networks);
-  for (const record of records) await reviveProxy(context, record);
+  for (const record of records) if (runs(record.id)) await reviveProxy(context, record);
 
   const bridged = networks.filter(({ driver }) => driver === "bridge");
   const inUse = bridged.filter((network) => isUsed(network, records));
@@ -108,12 +108,8 @@ async function repair(
 /** Somebody may have killed it. */
 async function reviveProxy(context: NetworkContext, record: ContainerRecord): Promise<void> {
   if (record.stage !== "ready") return;
-  try {
-    const revived = await withProxy(record);
-    if (revived !== record) writeRecord(context.root, revived);
-  } catch (error) {
-    context.log(`published ports of container ${record.id}: ${messageOf(error)}`);
-  }
+  const revived = await withProxyIfPossible(context, record);
+  if (revived !== record) writeRecord(context.root, revived);
 }
 
 /** What the kernel has published; undefined without a table, or without the library to look at it. */

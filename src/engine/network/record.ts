@@ -37,6 +37,7 @@ export interface ProxyProcess {
   readonly pid: number;
   /** As in /proc/PID/stat: another process may get its number. */
   readonly startTime: number;
+  readonly bootId: string;
   /** What it carries, so that it is replaced when that changes. */
   readonly forwards: readonly string[];
 }

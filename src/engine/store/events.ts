@@ -28,16 +28,18 @@ export class Events {
 
   append(event: Omit<EngineEvent, "seq" | "time">): void {
     const { type, action, actor, attributes } = event;
-    const row = this.#db.get(
-      "INSERT INTO events (time, type, action, actor, attributes) VALUES (?, ?, ?, ?, ?) RETURNING seq",
-      timestamp(),
-      type,
-      action,
-      actor,
-      JSON.stringify(attributes),
-    );
-    const seq = row!.seq as number;
-    if (seq % cleanEvery === 0) this.#db.run("DELETE FROM events WHERE seq <= ?", seq - kept);
+    this.#db.transaction(() => {
+      const row = this.#db.get(
+        "INSERT INTO events (time, type, action, actor, attributes) VALUES (?, ?, ?, ?, ?) RETURNING seq",
+        timestamp(),
+        type,
+        action,
+        actor,
+        JSON.stringify(attributes),
+      );
+      const seq = row!.seq as number;
+      if (seq % cleanEvery === 0) this.#db.run("DELETE FROM events WHERE seq <= ?", seq - kept);
+    });
   }
 
   /** Those after the one with the number `seq`, oldest first. */

@@ -61,12 +61,13 @@ export function sharedInitLayer(layer: string, lowers: readonly string[]): strin
   mkdirSync(unfinished);
   makeInitLayer(unfinished, lowers, defaultInitFiles);
   try {
-    renameSync(unfinished, path);
+    // An empty directory would be replaced, mounted or not.
+    if (!existsSync(path)) renameSync(unfinished, path);
   } catch (error) {
     // Somebody was quicker.
     if (!hasCode(error, "ENOTEMPTY", "EEXIST")) throw error;
-    rmSync(unfinished, { recursive: true });
   }
+  rmSync(unfinished, { recursive: true, force: true });
   return path;
 }
 
@@ -81,7 +82,9 @@ function makeParents(
   if (lstatSync(join(diff, directory), { throwIfNoEntry: false })) return true;
   const like = image.lstat(directory);
   if (like && !like.isDirectory()) return false;
-  mkdirSync(join(diff, directory), { mode: 0o755 });
+  mkdirSync(join(diff, directory));
+  // Whatever our umask.
+  chmodSync(join(diff, directory), 0o755);
   made.push({ path: directory, like });
   return true;
 }

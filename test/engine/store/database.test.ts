@@ -116,8 +116,7 @@ describe("the database", () => {
 
   test("sixteen processes open it for the first time at once, and each counts to a hundred", async () => {
     using script = new Script(`
-      import { steps } from "../../../src/engine/store/schema.ts";
-import { EngineStore } from "./src/engine/store/store.ts";
+      import { EngineStore } from "./src/engine/store/store.ts";
       const store = EngineStore.open(process.argv[2]);
       for (let i = 0; i < 100; i++)
         store.events.append({ type: "volume", action: "count", actor: String(process.pid), attributes: {} });
