@@ -8,43 +8,28 @@
  * It goes into the background once it listens, and ends when no network is left: with the engine's lock, so that no
  * network can come while it goes. */
 #include "dns.h"
+#include "nobody.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <linux/capability.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define NOBODY 65534
 /* Questions by TCP at a time; each has a process for itself, for ten seconds at most. */
 #define MAX_CHILDREN 16
 #define TCP_SECONDS 10
 /* Between two tries to end while the engine has its lock. */
 #define RETRY_MS 100
-
-static __attribute__ ((noreturn, format (printf, 1, 2))) void
-die (const char *format, ...)
-{
-  int error = errno;
-  va_list arguments;
-  va_start (arguments, format);
-  vfprintf (stderr, format, arguments);
-  va_end (arguments);
-  fprintf (stderr, ": %s\n", strerror (error));
-  exit (1);
-}
 
 static int
 open_below (int directory, const char *name, int flags)
@@ -53,24 +38,6 @@ open_below (int directory, const char *name, int flags)
   if (fd < 0)
     die ("%s", name);
   return fd;
-}
-
-/* From here on a question that gets the better of us has gained little: we may bind low ports, and that is all. */
-static void
-drop_privileges (struct responder *r)
-{
-  struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-  struct __user_cap_data_struct caps[2] = { { .effective = 1u << CAP_NET_BIND_SERVICE,
-                                              .permitted = 1u << CAP_NET_BIND_SERVICE } };
-  prctl (PR_SET_KEEPCAPS, 1);
-  /* In a user namespace nobody may not be mapped: then we keep our user, without what makes him root. */
-  if (fchown (r->ports, NOBODY, NOBODY) == 0 && setgroups (0, NULL) == 0 && setresgid (NOBODY, NOBODY, NOBODY) == 0)
-    if (setresuid (NOBODY, NOBODY, NOBODY) < 0)
-      die ("setresuid");
-  if (syscall (SYS_capset, &header, caps) < 0)
-    die ("capset");
-  prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-  prctl (PR_SET_DUMPABLE, 0);
 }
 
 /* Ports that a killed responder wrote down. */
@@ -233,7 +200,8 @@ main (int argc, char **argv)
     die ("inotify");
   close (root);
   forget_ports (r);
-  drop_privileges (r);
+  /* From here on a question that gets the better of us has gained little: we may bind low ports, and that is all. */
+  drop_privileges (fchown (r->ports, NOBODY, NOBODY) == 0, 1u << CAP_NET_BIND_SERVICE);
   if (chdir ("/") < 0)
     die ("chdir");
   dns_scan (r);

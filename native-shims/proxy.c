@@ -4,13 +4,12 @@
  * The sockets are fd 3 and following, bound by the engine, one for each pair of ADDRESS and PORT in the container; those
  * of TCP listen already: who comes before we are ready waits. It ends when the link CABLE is gone: the kernel removes that
  * with the container's network namespace, whoever was killed. */
+#include "nobody.h"
 #include "proxy.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <linux/capability.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <signal.h>
@@ -19,23 +18,13 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define FIRST_FD 3
-#define NOBODY 65534
 
 static int epoll_fd;
 static unsigned cable;
-
-static __attribute__ ((noreturn)) void
-die (const char *what)
-{
-  fprintf (stderr, "%s: %s\n", what, strerror (errno));
-  exit (1);
-}
 
 void
 proxy_want (struct watch *watch, uint32_t events)
@@ -82,7 +71,7 @@ watch_cable (const char *name)
     die ("rtnetlink");
   cable = if_nametoindex (name);
   if (cable == 0)
-    die (name);
+    die ("%s", name);
   proxy_want (&watch, EPOLLIN);
 }
 
@@ -108,7 +97,7 @@ open_door (struct door *door, int fd, const char *address, const char *port)
   else
     {
       errno = EINVAL;
-      die (address);
+      die ("%s", address);
     }
   if (getsockopt (fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0 || fcntl (fd, F_SETFL, O_NONBLOCK) < 0)
     die ("socket");
@@ -117,22 +106,6 @@ open_door (struct door *door, int fd, const char *address, const char *port)
   if (type == SOCK_STREAM ? listen (fd, SOMAXCONN) < 0 : !proxy_open_datagrams (door))
     die ("socket");
   proxy_want (&door->watch, EPOLLIN);
-}
-
-/* Whoever gets the better of us has our sockets, and that is all. */
-static void
-drop_privileges (void)
-{
-  struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-  struct __user_cap_data_struct none[2] = { 0 };
-  /* In a user namespace nobody may not be mapped: then we keep our user, without what makes him root. */
-  if (setgroups (0, NULL) == 0 && setresgid (NOBODY, NOBODY, NOBODY) == 0)
-    if (setresuid (NOBODY, NOBODY, NOBODY) < 0)
-      die ("setresuid");
-  if (syscall (SYS_capset, &header, none) < 0)
-    die ("capset");
-  prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-  prctl (PR_SET_DUMPABLE, 0);
 }
 
 int
@@ -160,7 +133,8 @@ main (int argc, char **argv)
   watch_cable (argv[1]);
   for (int i = 0; i < count; i++)
     open_door (&doors[i], FIRST_FD + i, argv[2 + 2 * i], argv[3 + 2 * i]);
-  drop_privileges ();
+  /* Whoever gets the better of us has our sockets, and that is all. */
+  drop_privileges (true, 0);
   for (;;)
     {
       /* One at a time: what is done for it may be the end of others. */

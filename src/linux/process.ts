@@ -48,6 +48,8 @@ export function pidfd_open(pid: number): Fd {
   return new Fd(check(syscall(SYS.pidfd_open, [I32, U32], [pid, 0]), "pidfd_open"));
 }
 
+export const SIGKILL = 9;
+
 /** pidfd_send_signal(2). @throws {SystemError} ESRCH, EPERM, EINVAL */
 export function pidfd_send_signal(pidfd: Fd, signal: number): void {
   check(syscall(SYS.pidfd_send_signal, [I32, I32, I64, U32], [pidfd.n, signal, 0, 0]), "pidfd_send_signal");

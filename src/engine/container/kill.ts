@@ -1,4 +1,5 @@
 /** `kill`: a signal. */
+import { SIGKILL } from "../../linux/process.ts";
 import type { EngineContext } from "../context.ts";
 import { settle } from "../settle.ts";
 import { refuse } from "./errors.ts";
@@ -7,8 +8,6 @@ import { lockContainer } from "./lock.ts";
 import { observe } from "./observe.ts";
 import { signalNumber } from "./signal.ts";
 import { signalInit, suppressRestart } from "./signal-init.ts";
-
-const SIGKILL = 9;
 
 /**
  * A signal that is to end it also keeps its restart policy from starting it again.

@@ -13,6 +13,7 @@ import {
   pidfd_send_signal,
   pollSync,
   readProcessStat,
+  SIGKILL,
 } from "../../linux/process.ts";
 import { spawnDetached } from "../../linux/spawn.ts";
 import { hasCode } from "../../linux/system-error.ts";
@@ -24,8 +25,6 @@ import type { ContainerRecord, ProxyProcess } from "./record.ts";
 
 /** How long a process that was killed may take to give its ports back. */
 const patienceMs = 5000;
-
-const SIGKILL = 9;
 
 /**
  * Sees to it that a container has the proxy that it needs, or none. Its cables have to be there. It is started by another

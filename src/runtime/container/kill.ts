@@ -1,15 +1,13 @@
 /** `kill`: a signal to init, or to everything in the cgroup. @see runtime-spec 1.3 runtime.md#kill */
 import type { Fd } from "../../linux/fd.ts";
 import { namespaceFlags } from "../../linux/namespace-flags.ts";
-import { isAlive, pidfd_open, pidfd_send_signal } from "../../linux/process.ts";
+import { isAlive, pidfd_open, pidfd_send_signal, SIGKILL } from "../../linux/process.ts";
 import { hasCode } from "../../linux/system-error.ts";
 import type { RuntimeContext } from "../api.ts";
 import { driverOf } from "../cgroup/driver.ts";
 import { killAll, signalAll } from "../cgroup/kill.ts";
 import type { ProcessId, StoredState } from "./state-store.ts";
 import { findContainer, wrongState } from "./status.ts";
-
-const SIGKILL = 9;
 
 /**
  * @param signal its number

@@ -2,6 +2,7 @@
 import { closeSync, constants, openSync } from "node:fs";
 import { Fd } from "../../linux/fd.ts";
 import { O_PATH } from "../../linux/openat2.ts";
+import { SIGKILL } from "../../linux/process.ts";
 import { OCI_VERSION_MAX } from "../../spec/runtime/version.ts";
 import { loadBundle } from "../bundle/load.ts";
 import { launch } from "../create/launch.ts";
@@ -26,8 +27,6 @@ export interface View extends Disposable {
   /** The root directory. */
   readonly root: Fd;
 }
-
-const SIGKILL = 9;
 
 /** Mounts it, until it is disposed of or this process ends. @throws {RuntError} */
 export async function openView({ operation, rootfs, readonly, mounts }: ViewOptions): Promise<View> {
