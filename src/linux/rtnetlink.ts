@@ -226,6 +226,11 @@ export class Rtnetlink implements Disposable {
     if (later.length > 0) this.#change(name, later);
   }
 
+  /** Writes something on a link, for people and for who looks for his own. */
+  setAlias(name: string, alias: string): void {
+    this.#change(name, [[IFLA_IFALIAS, text(alias)]]);
+  }
+
   #change(name: string, attributes: readonly Attribute[]): void {
     this.#socket.request({
       name: "RTM_NEWLINK",

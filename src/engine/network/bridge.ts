@@ -43,6 +43,7 @@ export function ensureBridge(
     });
   }
   const link = found ?? here.link(network.link)!;
+  if (found && isUnmarked(network, found)) here.setAlias(network.link, bridgeAlias(context, network.name));
   // One that a killed process began may lack some, or be down.
   if (!found?.isUp) {
     withoutDiscovery(network);
@@ -161,10 +162,16 @@ function mtuOfDefaultRoute(here: Rtnetlink): number {
   return Math.min(...(mtus.length > 0 ? mtus : [defaultMtu]));
 }
 
+/** A bridge gets its name and its address at once, and its alias a moment later: a process may be killed between. */
+function isUnmarked(network: Network, link: Link): boolean {
+  return link.alias === "" && link.address.equals(bridgeAddress(network));
+}
+
 /** Takes a network's bridge away, if it is there and ours. With the lock. */
 export function removeBridge(context: NetworkContext, network: Network): void {
   using here = new Rtnetlink();
   const link = here.link(network.link);
-  if (link?.kind === "bridge" && link.alias.startsWith(aliasPrefix(context))) here.removeLink(link.name);
+  if (link?.kind === "bridge" && (link.alias.startsWith(aliasPrefix(context)) || isUnmarked(network, link)))
+    here.removeLink(link.name);
   forgetBridge(context, network);
 }

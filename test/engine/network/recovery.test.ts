@@ -126,6 +126,30 @@ describe("kill -9", () => {
     120_000,
   );
 
+  onHost(
+    "between a bridge and what is written on it: the next container does so, and it goes again",
+    async () => {
+      const { link, id } = await engine.store("create", { name: "app" });
+      const address = ["02", ...id.slice(0, 10).match(/../g)!].join(":");
+      const make = () => host.sh(`ip link add ${link} address ${address} type bridge`);
+      make();
+      await engine.reconcile([], "remove");
+      expect(host.links()).toEqual([]);
+      make();
+      const container = await host.container();
+      await setUp(engine, container, "app");
+      expect(host.sh(`ip link show ${link}`)).toMatch(/alias runt\S* network app/);
+      container.kill();
+      await engine.reconcile([], "remove");
+      await expectNothing();
+      // Somebody else's of that name stays.
+      host.sh(`ip link add ${link} type bridge`);
+      await engine.reconcile([], "remove");
+      expect(host.links()).toEqual([link]);
+      host.sh(`ip link del ${link}`);
+    },
+  );
+
   onHost("of everything, containers included: reconcile names whom something was left of", async () => {
     await engine.store("create", { name: "app" });
     const containers = await Promise.all([host.container(), host.container()]);
