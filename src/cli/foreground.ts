@@ -8,7 +8,7 @@ import { MonitorClient } from "../engine/monitor/client.ts";
 import { DetachKeys, parseDetachKeys } from "../engine/monitor/detach-keys.ts";
 import { RuntError } from "../errors.ts";
 import { clearOnlcr } from "../linux/terminal.ts";
-import { writeAll } from "./output.ts";
+import { brokenPipeStatus, writeAll } from "./output.ts";
 import { OutputQueue } from "./output-queue.ts";
 
 /** @throws {RuntError} InvalidArgument */
@@ -159,5 +159,5 @@ export async function resizeContainer(
   await monitor.resize(rows, columns);
 }
 
-/** Exit status of a client that goes before the container ends; 141 is 128 and SIGPIPE, which Node ignores. */
-export const statusWithoutEnd = { detached: 0, closed: 141 } as const;
+/** Exit status of a client that goes before the container ends. */
+export const statusWithoutEnd = { detached: 0, closed: brokenPipeStatus } as const;

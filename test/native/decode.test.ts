@@ -1,4 +1,5 @@
 /** The plan's decoder against plans that are wrong: each is refused with a reason, or is sound to its last byte. */
+
 import { spawnSync } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -20,6 +21,7 @@ import {
 import type { Message } from "../../src/runtime/wire/messages.ts";
 import { opNames, opTable } from "../../src/runtime/wire/ops.ts";
 import { Sandbox } from "../safety/containers.ts";
+import { makeNative } from "../support/native-build.ts";
 import { Random } from "./random.ts";
 
 const seed = Number(process.env.RUNT_FUZZ_SEED ?? 1);
@@ -203,12 +205,7 @@ describe("the plan's decoder — native-shims/decode.c", () => {
   let plans: Buffer[];
 
   beforeAll(async () => {
-    const made = spawnSync(
-      "flock",
-      ["native-shims/Makefile", "make", "-C", "native-shims", "check-decode", "sanitized"],
-      { encoding: "utf8" },
-    );
-    if (made.status !== 0) throw new Error(made.stderr);
+    makeNative("check-decode", "sanitized");
     every = encodeProgram(everyOp()).bytes;
     plans = [every, await usual()];
   }, 120_000);

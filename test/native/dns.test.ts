@@ -1,7 +1,9 @@
 /** What the name responder reads: questions and files of members that are wrong, under the sanitizers. */
+
 import { spawnSync } from "node:child_process";
 import { beforeAll, describe, expect, test } from "vitest";
 import { nativePath } from "../../src/linux/native.ts";
+import { makeNative } from "../support/native-build.ts";
 import { Random } from "./random.ts";
 
 const seed = Number(process.env.RUNT_FUZZ_SEED ?? 1);
@@ -99,9 +101,7 @@ function mutate(random: Random, before: Buffer): Buffer {
 
 describe("the name responder's readers — native-shims/dns_message.c, dns_members.c", () => {
   beforeAll(() => {
-    const make = ["native-shims/Makefile", "make", "-C", "native-shims", "check-dns"];
-    const made = spawnSync("flock", make, { encoding: "utf8" });
-    if (made.status !== 0) throw new Error(made.stderr);
+    makeNative("check-dns");
   }, 120_000);
 
   test("questions for names of the asker's networks, for others, and for addresses", () => {

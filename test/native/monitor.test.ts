@@ -1,4 +1,5 @@
 /** The monitor built with AddressSanitizer and UndefinedBehaviorSanitizer: random frames, and everything at once. */
+
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -11,6 +12,7 @@ import { nativePath } from "../../src/linux/native.ts";
 import { frameNames, frames } from "../../src/runtime/wire/monitor.ts";
 import { aMonitored, collected, eventually, type Monitored } from "../engine/monitor/monitored.ts";
 import { missing } from "../safety/containers.ts";
+import { makeNative } from "../support/native-build.ts";
 import { Random } from "./random.ts";
 
 const seed = Number(process.env.RUNT_FUZZ_SEED ?? 1);
@@ -19,10 +21,7 @@ const connections = Number(process.env.RUNT_FUZZ_ROUNDS ?? 300);
 describe.skipIf(missing)("the sanitized monitor", () => {
   const before = process.env.RUNT_SHIM;
   beforeAll(() => {
-    const made = spawnSync("flock", ["native-shims/Makefile", "make", "-C", "native-shims", "sanitized"], {
-      encoding: "utf8",
-    });
-    if (made.status !== 0) throw new Error(made.stderr);
+    makeNative("sanitized");
     process.env.RUNT_SHIM = nativePath("runt-shim-sanitized");
   }, 120_000);
   afterAll(() => {

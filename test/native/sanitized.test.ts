@@ -1,19 +1,17 @@
 /** Containers made by the shim that is built with AddressSanitizer and UndefinedBehaviorSanitizer: a finding ends it. */
-import { spawnSync } from "node:child_process";
+
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { nativePath } from "../../src/linux/native.ts";
 import { missing, runtime, Sandbox } from "../safety/containers.ts";
+import { makeNative } from "../support/native-build.ts";
 
 const done = { exited: 0 };
 
 describe.skipIf(missing)("the sanitized shim", () => {
   beforeAll(() => {
-    const made = spawnSync("flock", ["native-shims/Makefile", "make", "-C", "native-shims", "sanitized"], {
-      encoding: "utf8",
-    });
-    if (made.status !== 0) throw new Error(made.stderr);
+    makeNative("sanitized");
     process.env.RUNT_SHIM = nativePath("runt-shim-sanitized");
   }, 120_000);
 

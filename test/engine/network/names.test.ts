@@ -1,8 +1,9 @@
 /** Names of containers on a network, as programs in them resolve them. */
-import { spawnSync } from "node:child_process";
+
 import { readFileSync } from "node:fs";
 import { afterEach, beforeAll, beforeEach, describe, expect } from "vitest";
 import { nativePath } from "../../../src/linux/native.ts";
+import { makeNative } from "../../support/native-build.ts";
 import { missing, needs } from "../../support/needs.ts";
 import {
   type Engine,
@@ -51,9 +52,7 @@ for (const build of ["runt-dns", "sanitized/runt-dns"]) {
   describe(build, () => {
     beforeAll(() => {
       if (missing(...wanted)) return;
-      const make = ["native-shims/Makefile", "make", "-C", "native-shims", `../dist/native/${build}`];
-      const made = spawnSync("flock", make, { encoding: "utf8" });
-      if (made.status !== 0) throw new Error(made.stderr);
+      makeNative(`../dist/native/${build}`);
     }, 120_000);
 
     beforeEach(async () => {

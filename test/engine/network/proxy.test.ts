@@ -1,9 +1,10 @@
 /** Published ports that the kernel's rules cannot carry: on ::1, and by the family that a container has no address of. */
-import { spawnSync } from "node:child_process";
+
 import { readFileSync } from "node:fs";
 import { afterEach, beforeAll, beforeEach, describe, expect } from "vitest";
 import { parsePortMapping } from "../../../src/engine/network/port-mapping.ts";
 import { nativePath } from "../../../src/linux/native.ts";
+import { makeNative } from "../../support/native-build.ts";
 import { missing, needs } from "../../support/needs.ts";
 import {
   type Engine,
@@ -28,9 +29,7 @@ for (const build of ["runt-proxy", "sanitized/runt-proxy"]) {
 
     beforeAll(() => {
       if (missing(...wanted)) return;
-      const make = ["native-shims/Makefile", "make", "-C", "native-shims", `../dist/native/${build}`];
-      const made = spawnSync("flock", make, { encoding: "utf8" });
-      if (made.status !== 0) throw new Error(made.stderr);
+      makeNative(`../dist/native/${build}`);
     }, 120_000);
 
     beforeEach(async () => {

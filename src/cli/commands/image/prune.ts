@@ -1,4 +1,5 @@
 import { command } from "../../command.ts";
+import { confirmed } from "../../engine.ts";
 import { humanSize, momentOf } from "../../human.ts";
 import { openImages, shownName } from "../../images.ts";
 import { interruptible } from "../../interrupt.ts";
@@ -27,9 +28,8 @@ export default command({
     });
     const images = await openImages(context, "files");
     if (!force) {
-      const { confirm } = await import("../../ask.ts");
       const which = all ? "all images that no container uses" : "all images without a name";
-      if (!(await confirm(`This removes ${which}. Go on?`))) return 0;
+      if (!(await confirmed(`This removes ${which}.`))) return 0;
     }
     return await interruptible(async (signal) => {
       const removed = await images.prune({
