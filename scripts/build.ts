@@ -16,7 +16,7 @@ import { dirname, join, relative, resolve } from "node:path";
 import { build } from "esbuild";
 import { builtFiltersDefine } from "./built-filters.ts";
 import { bundleCli } from "./bundle-cli.ts";
-import { makeBytecode } from "./bytecode.ts";
+import { trainCommands } from "./bytecode.ts";
 
 const root = resolve(import.meta.dirname, "..");
 const dist = join(root, "dist");
@@ -48,8 +48,13 @@ function buildNative(): void {
 async function buildCli(): Promise<void> {
   const fresh = mkdtempSync(join(dist, ".cli-"));
   chmodSync(fresh, 0o755);
-  await bundleCli({ root, outdir: fresh, commit: commitOfSources() });
-  for (const problem of makeBytecode({ node, outdir: fresh, staticProgram: join(native, "launcher") })) {
+  const parts = await bundleCli({ root, outdir: fresh, commit: commitOfSources() });
+  for (const problem of trainCommands({
+    node,
+    outdir: fresh,
+    parts,
+    staticProgram: join(native, "launcher"),
+  })) {
     console.error(`build: no container to compile for, so this starts slower: ${problem}`);
   }
   const old = `${fresh}.old`;

@@ -1,7 +1,8 @@
 /**
- * Makes the bytecode files that src/cli/boot.ts loads, one for each command that a caller waits for. V8 keeps bytecode
- * of the functions that have run, so each command is run once, on a container of the build's own. Where none can be
- * made (no root, no user namespaces), the commands still start, 20 ms later.
+ * Makes what src/cli/boot.ts opens first: for each command that a caller waits for, a table of the parts that it needs,
+ * and the bytecode of those of their functions that run. Which these are is seen by running each command, on a container
+ * of the build's own, once for the parts and once for the bytecode. Where none can be made (no root, no user
+ * namespaces), the commands still start, 20 ms later.
  */
 import { spawnSync } from "node:child_process";
 import {
@@ -16,6 +17,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type Part, tableOf } from "./chunks.ts";
 
 /** V8 takes bytecode only under the flags it was made under: those that native-shims/launcher.c gives to Node. */
 const everyCommand = ["--disable-sigusr1", "--v8-pool-size=1", "--no-verify-snapshot-checksum"];
@@ -31,47 +33,101 @@ const longCommands = ["pull", "push", "load", "save", "import", "export", "commi
 
 /** What the launcher gives to Node for a command of a program. */
 export function nodeFlags(program: string, command: string): readonly string[] {
-  const isLong = program === "runt" && longCommands.includes(command);
-  return isLong ? everyCommand : [...everyCommand, ...shortCommand];
+  return isLong(program, command) ? everyCommand : [...everyCommand, ...shortCommand];
 }
 
-export interface BytecodeOptions {
+function isLong(program: string, command: string): boolean {
+  return program === "runt" && longCommands.includes(command);
+}
+
+export interface TrainingOptions {
   /** The Node that will load it, which V8 insists on. */
   readonly node: string;
   /** Where the bundles are. */
   readonly outdir: string;
+  /** Of each program. */
+  readonly parts: Readonly<Record<string, readonly Part[]>>;
   /** Some static program: what it does in the container does not matter. */
   readonly staticProgram: string;
 }
 
+/** Runs a command. `command` is what its table is named after; empty for that of all parts. */
+type Train = (program: string, command: string, ...args: string[]) => void;
+
 /** @returns what went wrong, command by command */
-export function makeBytecode(options: BytecodeOptions): string[] {
-  const problems: string[] = [];
+export function trainCommands({ node, outdir, parts, staticProgram }: TrainingOptions): string[] {
   const work = mkdtempSync(join(tmpdir(), "runt-build-"));
-  const id = `runt-build-${process.pid}`;
+  const names = join(work, "names");
   const errors = join(work, "stderr");
-  const train = (program: string, command: string, ...args: string[]): void => {
-    const boot = join(options.outdir, `${program}.cjs`);
-    const output = join(options.outdir, `${program}.bundle${command && `.${command}`}.bytecode`);
-    const trainer = join(import.meta.dirname, "bytecode-of.ts");
-    const state = ["--root", join(work, "state"), "--log", errors];
-    // Not through a pipe: a container that was created keeps its stderr open, and we would wait for its end.
-    const data = program === "runt" ? ["--data-root", join(work, "data")] : [];
-    const given = [...state, ...data, ...(command ? [command] : []), ...args];
-    const run = spawnSync(options.node, [...nodeFlags(program, command), trainer, boot, output, ...given], {
-      stdio: "ignore",
-      timeout: 10_000,
-      killSignal: "SIGKILL",
-    });
-    if (!existsSync(output)) problems.push(`${program} ${command}: status ${run.status ?? run.signal}`);
-  };
+  const problems: string[] = [];
+  const trainer =
+    (
+      output: (program: string, command: string) => string,
+      use: (program: string, command: string) => void,
+    ): Train =>
+    (program, command, ...args) => {
+      const file = output(program, command);
+      rmSync(file, { force: true });
+      const boot = join(outdir, `${program}.cjs`);
+      const script = join(import.meta.dirname, "bytecode-of.cts");
+      const state = ["--root", join(work, "state"), "--log", errors];
+      const data = program === "runt" ? ["--data-root", join(work, "data")] : [];
+      const given = [...state, ...data, ...(command ? [command] : []), ...args];
+      // Not through a pipe: a container that was created keeps its stderr open, and we would wait for its end.
+      const run = spawnSync(node, [...nodeFlags(program, command), script, boot, file, ...given], {
+        stdio: "ignore",
+        timeout: 10_000,
+        killSignal: "SIGKILL",
+      });
+      if (existsSync(file)) use(program, command);
+      else problems.push(`${program} ${command}: status ${run.status ?? run.signal}`);
+    };
+  const tables = new Map<string, Set<string>>();
+  const seeParts = trainer(
+    () => names,
+    (program, command) => {
+      if (!command || isLong(program, command)) return;
+      const file = `${program}.${command}`;
+      const needed = tables.get(file) ?? new Set();
+      tables.set(file, needed);
+      for (const name of readFileSync(names, "utf8").split("\n")) needed.add(name);
+    },
+  );
+  const takeBytecode = trainer(
+    (program, command) => {
+      const long = isLong(program, command);
+      const table = command && !long ? `${program}.${command}` : program;
+      return join(outdir, `${table}.bundle.${long ? "long." : ""}bytecode`);
+    },
+    () => undefined,
+  );
+  try {
+    for (const train of [seeParts, takeBytecode]) {
+      const place = mkdtempSync(join(work, "pass-"));
+      runCommands(place, train, staticProgram);
+      rmSync(join(work, "data"), { recursive: true, force: true });
+      for (const [file, needed] of tables) {
+        const [program = ""] = file.split(".");
+        const table = tableOf(parts[program]!.filter(({ name }) => needed.has(name)));
+        writeFileSync(join(outdir, `${file}.bundle`), table);
+      }
+    }
+    if (problems.length > 0 && existsSync(errors)) problems.push(readFileSync(errors, "utf8").trim());
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+  return problems;
+}
+
+function runCommands(place: string, train: Train, staticProgram: string): void {
+  const id = `runt-build-${process.pid}`;
+  const bundle = join(place, "bundle");
   try {
     train("runt-oci", "", "--version");
     train("runt", "", "--version");
-    const bundle = join(work, "bundle");
-    makeBundle(bundle, train, options.staticProgram);
+    makeBundle(bundle, train, staticProgram);
     train("runt", "plan", bundle);
-    trainEngine(work, bundle, train);
+    runEngine(place, bundle, train);
     train("runt-oci", "run", "--bundle", bundle, id);
     train("runt-oci", "create", "--bundle", bundle, id);
     // A container that waits to be started takes all of these.
@@ -81,44 +137,33 @@ export function makeBytecode(options: BytecodeOptions): string[] {
     train("runt-oci", "exec", id, "/program", "0");
     train("runt-oci", "start", id);
     train("runt-oci", "kill", "--all", id, "KILL");
-    if (problems.length > 0 && existsSync(errors)) problems.push(readFileSync(errors, "utf8").trim());
   } finally {
     train("runt-oci", "delete", "--force", id);
-    rmSync(work, { recursive: true, force: true });
   }
-  return problems;
 }
 
 /** What a person waits for most, on an image of the one program. */
-function trainEngine(
-  work: string,
-  bundle: string,
-  train: (program: string, command: string, ...args: string[]) => void,
-): void {
-  const archive = join(work, "image.tar");
+function runEngine(place: string, bundle: string, train: Train): void {
+  const archive = join(place, "image.tar");
   spawnSync("tar", ["-C", join(bundle, "rootfs"), "-cf", archive, "."]);
-  // For how they start; what takes long is compiled as it runs.
-  for (const command of longCommands) train("runt", command, "--help");
   train("runt", "import", archive, "trained");
   // As if a while had passed: what a name means is kept for later commands where it is not quite new.
-  const index = join(work, "data/content/index.json");
+  const index = join(place, "../data/content/index.json");
   if (existsSync(index)) utimesSync(index, 0, 0);
   const container = ["--network", "none", "trained", "/program"];
   train("runt", "create", "--name", "trained", ...container);
+  train("runt", "run", "--name", "detached", "--detach", "--tty", ...container);
   train("runt", "run", "--rm", ...container);
   train("runt", "start", "--attach", "trained");
   train("runt", "ps", "--all");
   train("runt", "logs", "trained");
   train("runt", "inspect", "trained");
   train("runt", "rm", "trained");
+  train("runt", "rm", "--force", "detached");
 }
 
 /** What most bundles are like: the template's mounts and namespaces, and a seccomp profile. */
-function makeBundle(
-  bundle: string,
-  train: (program: string, command: string, ...args: string[]) => void,
-  program: string,
-): void {
+function makeBundle(bundle: string, train: Train, program: string): void {
   mkdirSync(join(bundle, "rootfs"), { recursive: true });
   copyFileSync(program, join(bundle, "rootfs/program"));
   for (const directory of ["proc", "dev", "sys"]) mkdirSync(join(bundle, "rootfs", directory));

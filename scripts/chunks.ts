@@ -1,58 +1,38 @@
 /**
- * Puts the parts that esbuild has split a program into, ES modules that load each other, into one script: each is a
- * function that runs when it is first asked for. A function that has not run costs next to nothing, whereas all that is
+ * Makes functions of the parts that esbuild has split a program into, ES modules that load each other: each runs when it
+ * is first asked for, and many are in one script. A function that has not run costs next to nothing, whereas all that is
  * at a script's top level is made each time that it starts.
  */
 import { basename } from "node:path";
 import type { BuildResult } from "esbuild";
 
-/** Scripts, each of which evaluates to a function; see src/cli/boot.ts. */
-export interface Packed {
-  readonly main: string;
-  /** What the program needs seldom: dependencies, which are as large as all of the rest. */
-  readonly rest: string;
+export interface Part {
+  readonly name: string;
+  /** A function without parameters, in a scope that has `require`, `moduleUrl` and `__load`. */
+  readonly text: string;
+  /** Not ours: the program needs it seldom, and all of them together are as large as the program. */
+  readonly isDependency: boolean;
 }
 
-/** @param entry name of the part that is run first */
-export function packChunks(
-  { outputFiles, metafile }: BuildResult<{ write: false; metafile: true }>,
-  entry: string,
-): Packed {
-  const seldom = new Set(
+export function partsOf({
+  outputFiles,
+  metafile,
+}: BuildResult<{ write: false; metafile: true }>): readonly Part[] {
+  const dependencies = new Set(
     Object.entries(metafile.outputs).flatMap(([path, { inputs }]) =>
       Object.keys(inputs).some((input) => input.includes("node_modules/")) ? [nameOf(path)] : [],
     ),
   );
-  const parts = outputFiles.map(({ path, text }) => ({ name: nameOf(path), text: asFunction(text, path) }));
-  const table = (isRest: boolean): string =>
-    parts
-      .filter(({ name }) => seldom.has(name) === isRest)
-      .map(({ name, text }) => `${JSON.stringify(name)}: ${text}`)
-      .join(",\n");
-  return {
-    main: `(function (require, moduleUrl, rest) {
-"use strict";
-const __loaded = new Map();
-let __rest;
-function __load(name) {
-  let part = __loaded.get(name);
-  if (part) return part;
-  part = (__parts[name] ?? (__rest ??= rest()(require, moduleUrl, __load))[name])();
-  __loaded.set(name, part);
-  return part;
+  return outputFiles.map(({ path, text }) => {
+    const name = nameOf(path);
+    return { name, text: asFunction(text, path), isDependency: dependencies.has(name) };
+  });
 }
-const __parts = {
-${table(false)}
-};
-__load(${JSON.stringify(entry)});
-})`,
-    rest: `(function (require, moduleUrl, __load) {
-"use strict";
-return {
-${table(true)}
-};
-})`,
-  };
+
+/** A script, which evaluates to a function that gives the parts by name; see src/cli/boot.ts. */
+export function tableOf(parts: readonly Part[]): string {
+  const entries = parts.map(({ name, text }) => `${JSON.stringify(name)}:${text}`);
+  return `(function(require,moduleUrl,__load){"use strict";return{__proto__:null,\n${entries.join(",\n")}}})`;
 }
 
 function nameOf(path: string): string {

@@ -6,6 +6,7 @@ import { join, resolve } from "node:path";
 import { build, stop } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bundleCli } from "../../scripts/bundle-cli.ts";
+import { tableOf } from "../../scripts/chunks.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 const outdir = mkdtempSync(join(tmpdir(), "runt-bundle-"));
@@ -67,8 +68,19 @@ describe("bundles", () => {
   });
 
   test("bytecode that V8 does not take is no error", () => {
-    writeFileSync(join(outdir, "runt-oci.bundle.bytecode"), "nonsense");
+    writeFileSync(join(outdir, "runt-oci.bundle.long.bytecode"), "nonsense");
     expect(run("--version").status).toBe(0);
     expect(run("--help").stdout).toContain("Life of a container");
+  });
+
+  test("a command's own table is asked first, and the whole program for what is not in it", () => {
+    const own = (parts: Parameters<typeof tableOf>[0]) =>
+      writeFileSync(join(outdir, "runt-oci.list.bundle"), tableOf(parts));
+    const text = 'function () { process.stdout.write("from its own table"); return {}; }';
+    own([{ name: "runt-oci", text, isDependency: false }]);
+    expect(run("list").stdout).toBe("from its own table");
+    expect(run("--version").stdout).toContain("commit: abc1234");
+    own([]);
+    expect(run("list", "--help").stdout).toContain("runt-oci list");
   });
 });
