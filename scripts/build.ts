@@ -49,12 +49,8 @@ async function buildCli(): Promise<void> {
   const fresh = mkdtempSync(join(dist, ".cli-"));
   chmodSync(fresh, 0o755);
   const parts = await bundleCli({ root, outdir: fresh, commit: commitOfSources() });
-  for (const problem of trainCommands({
-    node,
-    outdir: fresh,
-    parts,
-    staticProgram: join(native, "launcher"),
-  })) {
+  const staticProgram = join(native, "launcher");
+  for (const problem of await trainCommands({ node, outdir: fresh, parts, staticProgram })) {
     console.error(`build: no container to compile for, so this starts slower: ${problem}`);
   }
   const old = `${fresh}.old`;

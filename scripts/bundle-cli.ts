@@ -74,24 +74,26 @@ export async function bundleCli({
         "import.meta.url": "moduleUrl",
       },
     });
-    const parts = await Promise.all(partsOf(built).map(compact));
+    const parts = partsOf(built);
     writeFileSync(join(outdir, `${program}.cjs`), boot.outputFiles[0]!.text);
-    writeFileSync(join(outdir, `${program}.bundle`), tableOf(parts.filter((part) => !part.isDependency)));
-    writeFileSync(join(outdir, `${program}.bundle.rest`), tableOf(parts.filter((part) => part.isDependency)));
+    const [own, dependencies] = [false, true].map((is) =>
+      parts.filter(({ isDependency }) => isDependency === is),
+    );
+    writeFileSync(join(outdir, `${program}.bundle`), await compact(tableOf(own!)));
+    writeFileSync(join(outdir, `${program}.bundle.rest`), await compact(tableOf(dependencies!)));
     bundled[program] = parts;
   }
   return bundled;
 }
 
 /** White space is read from disk like everything else. */
-async function compact(part: Part): Promise<Part> {
-  const { code } = await transform(`(${part.text})`, {
+export async function compact(script: string): Promise<string> {
+  const { code } = await transform(script, {
     minifyWhitespace: true,
     charset: "ascii",
     legalComments: "none",
   });
-  // Functions in brackets V8 compiles before they are called.
-  return { ...part, text: code.replace(/^\(|\);\s*$/g, "") };
+  return code.trimEnd().replace(/;$/, "");
 }
 
 function commonOptions(root: string) {

@@ -17,7 +17,8 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Part, tableOf } from "./chunks.ts";
+import { compact } from "./bundle-cli.ts";
+import { joinedTableOf, type Part } from "./chunks.ts";
 
 /** V8 takes bytecode only under the flags it was made under: those that native-shims/launcher.c gives to Node. */
 const everyCommand = ["--disable-sigusr1", "--v8-pool-size=1", "--no-verify-snapshot-checksum"];
@@ -55,7 +56,12 @@ export interface TrainingOptions {
 type Train = (program: string, command: string, ...args: string[]) => void;
 
 /** @returns what went wrong, command by command */
-export function trainCommands({ node, outdir, parts, staticProgram }: TrainingOptions): string[] {
+export async function trainCommands({
+  node,
+  outdir,
+  parts,
+  staticProgram,
+}: TrainingOptions): Promise<string[]> {
   const work = mkdtempSync(join(tmpdir(), "runt-build-"));
   const names = join(work, "names");
   const errors = join(work, "stderr");
@@ -82,15 +88,14 @@ export function trainCommands({ node, outdir, parts, staticProgram }: TrainingOp
       if (existsSync(file)) use(program, command);
       else problems.push(`${program} ${command}: status ${run.status ?? run.signal}`);
     };
-  const tables = new Map<string, Set<string>>();
+  /** What each run of a command has loaded. */
+  const runs = new Map<string, string[][]>();
   const seeParts = trainer(
     () => names,
     (program, command) => {
       if (!command || isLong(program, command)) return;
       const file = `${program}.${command}`;
-      const needed = tables.get(file) ?? new Set();
-      tables.set(file, needed);
-      for (const name of readFileSync(names, "utf8").split("\n")) needed.add(name);
+      runs.set(file, [...(runs.get(file) ?? []), readFileSync(names, "utf8").split("\n")]);
     },
   );
   const takeBytecode = trainer(
@@ -106,10 +111,15 @@ export function trainCommands({ node, outdir, parts, staticProgram }: TrainingOp
       const place = mkdtempSync(join(work, "pass-"));
       runCommands(place, train, staticProgram);
       rmSync(join(work, "data"), { recursive: true, force: true });
-      for (const [file, needed] of tables) {
-        const [program = ""] = file.split(".");
-        const table = tableOf(parts[program]!.filter(({ name }) => needed.has(name)));
-        writeFileSync(join(outdir, `${file}.bundle`), table);
+      for (const [file, loaded] of runs) {
+        const all = parts[file.split(".")[0]!]!;
+        const byName = new Map(all.map((part) => [part.name, part]));
+        const needed = [...new Set(loaded.flat())].map((name) => byName.get(name)!);
+        const always = new Set(loaded.reduce((one, other) => one.filter((name) => other.includes(name))));
+        writeFileSync(
+          join(outdir, `${file}.bundle`),
+          await compact(await joinedTableOf(needed, always, all)),
+        );
       }
     }
     if (problems.length > 0 && existsSync(errors)) problems.push(readFileSync(errors, "utf8").trim());
