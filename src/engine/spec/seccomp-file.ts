@@ -3,7 +3,7 @@
  * say for which capabilities, architectures and kernels it is meant.
  * @see docs.docker.com/engine/security/seccomp
  */
-import { release } from "node:os";
+import { kernelRelease } from "../../linux/uname.ts";
 
 interface Condition {
   readonly caps?: readonly string[];
@@ -38,7 +38,7 @@ const nativeArch: Record<string, readonly [scmp: string, go: string]> = {
 /** `linux.seccomp` for a set of capabilities. @throws {SyntaxError} */
 export function readSeccompFile(
   text: string,
-  kernel = release(),
+  kernel = kernelRelease(),
   arch: string = process.arch,
 ): (capabilities: readonly string[]) => object {
   const { archMap, syscalls = [], architectures, ...rest } = JSON.parse(text) as ProfileFile;

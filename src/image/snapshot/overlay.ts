@@ -6,8 +6,9 @@
  * `lowerdir+=` where the kernel knows that (6.8), and by short links elsewhere.
  * @see Documentation/filesystems/overlayfs.rst
  */
-import { release } from "node:os";
+
 import { RuntError } from "../../errors.ts";
+import { kernelRelease } from "../../linux/uname.ts";
 
 /** Directories of one overlay. */
 export interface OverlayStack {
@@ -27,7 +28,7 @@ export interface OverlayStack {
 export interface OverlayLower {
   readonly path: string;
   /** Another path of it that is short. */
-  readonly link?: string;
+  readonly link?: string | undefined;
 }
 
 /** What config.json has for a mount. @see runtime-spec 1.3 config.md#mounts */
@@ -47,10 +48,14 @@ const maxLayers = 500;
 
 /**
  * The mount of `stack` on `destination`.
- * @param kernel os.release() of the kernel that will mount it
+ * @param kernel release of the kernel that will mount it
  * @throws {RuntError} FailedPrecondition where this kernel has no way to be told of so many layers
  */
-export function overlayMount(stack: OverlayStack, destination: string, kernel = release()): SnapshotMount {
+export function overlayMount(
+  stack: OverlayStack,
+  destination: string,
+  kernel = kernelRelease(),
+): SnapshotMount {
   const [lowest] = stack.lowers;
   if (lowest === undefined) throw new TypeError("an overlay has at least one lower directory");
   if (!stack.writable && stack.lowers.length === 1) {

@@ -4,11 +4,10 @@ import type { ExitStatus } from "../api.ts";
 
 const CLD_EXITED = 1;
 
-const names = new Map(Object.entries(constants.signals).map(([name, number]) => [number as number, name]));
-
 /** "SIGKILL" for 9; "SIGRTMIN+1" and the like have numbers only. */
 export function signalName(signal: number): string {
-  return names.get(signal) ?? `SIG${signal}`;
+  const known = Object.entries(constants.signals).find(([, number]) => number === signal);
+  return known?.[0] ?? `SIG${signal}`;
 }
 
 /** @param value `si_code << 8 | si_status` */

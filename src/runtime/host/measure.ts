@@ -1,4 +1,5 @@
 /** Looks at the machine and at the bundle, so that planning need not. */
+
 import {
   constants,
   existsSync,
@@ -9,7 +10,6 @@ import {
   realpathSync,
   statSync,
 } from "node:fs";
-import { release } from "node:os";
 import { join, resolve } from "node:path";
 import { RuntError } from "../../errors.ts";
 import { Fd } from "../../linux/fd.ts";
@@ -17,8 +17,9 @@ import { I32, I64, syscall } from "../../linux/ffi.ts";
 import { readMountInfo } from "../../linux/mountinfo.ts";
 import { SYS } from "../../linux/syscall-numbers.ts";
 import { hasCode } from "../../linux/system-error.ts";
+import { kernelRelease } from "../../linux/uname.ts";
 import type { Config } from "../../spec/runtime/config.ts";
-import { isBind } from "../../spec/runtime/mount.ts";
+import { isBind } from "../../spec/runtime/mount-kind.ts";
 import { lookUp } from "../plan/environment.ts";
 import type { BundleFacts, HostFacts } from "./facts.ts";
 import { homeOf } from "./home.ts";
@@ -56,7 +57,7 @@ function measureHost(): HostFacts {
         readOr("/sys/module/apparmor/parameters/enabled", "N").startsWith("Y"),
       selinux: existsSync("/sys/fs/selinux/enforce"),
     },
-    kernel: release(),
+    kernel: kernelRelease(),
   };
 }
 
