@@ -8,6 +8,7 @@
 #define STREAM_BUFFER FRAME_MAX_DATA
 #define MAX_CLIENTS 64
 #define CHECK_OUTPUT 4096
+#define MAX_CHANGE_WORDS 30
 #define RECORD_ROOM 1024
 
 /* One of init's outputs: what was read of it last stays until everybody has it. */

@@ -127,21 +127,29 @@ check_read (struct monitor *m)
     }
 }
 
-/* Tells whoever keeps the events; what becomes of that program is nothing to us, and it may outlive us. */
+/* Tells whoever keeps the events, with the new status as the last word; what becomes of that program is nothing to us, and
+ * it may outlive us. */
 static void
 tell_change (struct monitor *m)
 {
   const union op_args *change = m->watch->health_change;
   if (!change)
     return;
+  const char *words[MAX_CHANGE_WORDS + 2] = { NULL };
+  size_t count = 0;
+  while (change->monitor_health_change.argv[count])
+    {
+      words[count] = change->monitor_health_change.argv[count];
+      count++;
+    }
+  words[count] = m->check.health == HEALTH_HEALTHY ? "healthy" : "unhealthy";
   pid_t pid = vfork ();
   if (pid != 0)
     return;
   /* In our memory until execve: system calls only. */
   setsid ();
   monitor_as_usual (m);
-  execve (change->monitor_health_change.argv[0], (char *const *) (uintptr_t) change->monitor_health_change.argv,
-          (char *const *) (uintptr_t) change->monitor_health_change.env);
+  execve (words[0], (char *const *) (uintptr_t) words, (char *const *) (uintptr_t) change->monitor_health_change.env);
   _exit (127);
 }
 

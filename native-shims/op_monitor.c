@@ -144,8 +144,11 @@ op_monitor_health_start (struct shim *s, const struct op *op)
 int
 op_monitor_health_change (struct shim *s, const struct op *op)
 {
-  if (!op->u.monitor_health_change.argv[0])
-    return out_of_range (s, "health change without a program");
+  size_t count = 0;
+  while (op->u.monitor_health_change.argv[count])
+    count++;
+  if (count == 0 || count > MAX_CHANGE_WORDS)
+    return out_of_range (s, "words of the program for a health change");
   s->watch.health_change = &op->u;
   return 0;
 }

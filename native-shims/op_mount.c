@@ -55,6 +55,26 @@ op_open_tree (struct shim *s, const struct op *op)
   return 0;
 }
 
+/* Whoever writes below `root` may exchange what is there for a link at any moment. What counts is what the one lookup has
+ * found: the copy is of the fd, whatever its path leads to by then. */
+int
+op_open_tree_beneath (struct shim *s, const struct op *op)
+{
+  const char *root = op->u.open_tree_beneath.root, *path = op->u.open_tree_beneath.path;
+  cleanup_fd int top = open (root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (top < 0)
+    return fail (s, "open", "%s", root);
+  cleanup_fd int part = open_beneath (top, path, O_PATH, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
+  if (part < 0)
+    return fail (s, "openat2", "%s below %s", path, root);
+  int fd = (int) syscall (SYS_open_tree, part, "",
+                          (unsigned) op->u.open_tree_beneath.flags | AT_EMPTY_PATH | OPEN_TREE_CLOEXEC);
+  if (fd < 0)
+    return fail (s, "open_tree", "%s below %s", path, root);
+  set_slot (s, op->u.open_tree_beneath.out, fd);
+  return 0;
+}
+
 int
 op_tree_setattr (struct shim *s, const struct op *op)
 {
@@ -217,10 +237,14 @@ op_move_mount (struct shim *s, const struct op *op)
 {
   const char *path = op->u.move_mount.path;
   uint64_t resolve = op->u.move_mount.strict ? RESOLVE_NO_SYMLINKS : 0;
+  int tree = slot (s, op->u.move_mount.tree);
+  int make = (int) op->u.move_mount.make;
+  if (make == MAKE_ALIKE)
+    make = is_directory (tree) ? MAKE_DIRECTORY : MAKE_FILE;
   cleanup_fd int destination = open_in_root (s, path, O_PATH, resolve);
-  if (destination < 0 && errno == ENOENT && op->u.move_mount.make != MAKE_NOTHING)
+  if (destination < 0 && errno == ENOENT && make != MAKE_NOTHING)
     {
-      if (make_in_root (s, path, (int) op->u.move_mount.make, op->u.move_mount.make == MAKE_FILE ? 0644 : 0755) < 0)
+      if (make_in_root (s, path, make, make == MAKE_FILE ? 0644 : 0755) < 0)
         return fail (s, "mkdirat", "%s", path);
       destination = open_in_root (s, path, O_PATH, resolve);
     }
@@ -235,7 +259,6 @@ op_move_mount (struct shim *s, const struct op *op)
           return fail (s, "fstat", "%s: must be mounted on a directory", path);
         }
     }
-  int tree = slot (s, op->u.move_mount.tree);
   if (move_onto (tree, destination) < 0)
     {
       /* As mount(2) says it, so that it can be told from what else the kernel has no better word for. */

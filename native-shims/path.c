@@ -5,20 +5,23 @@
 #include "shim.h"
 
 int
-open_in_root (struct shim *s, const char *path, uint64_t flags, uint64_t resolve)
+open_beneath (int directory, const char *path, uint64_t flags, uint64_t resolve)
 {
-  struct open_how how = {
-    .flags = flags | O_CLOEXEC,
-    .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | resolve,
-  };
+  struct open_how how = { .flags = flags | O_CLOEXEC, .resolve = resolve };
   /* EAGAIN: something was renamed during the lookup, which the kernel cannot then vouch for. */
   for (int tries = 0; tries < 128; tries++)
     {
-      int fd = (int) syscall (SYS_openat2, s->root, path, &how, sizeof how);
+      int fd = (int) syscall (SYS_openat2, directory, path, &how, sizeof how);
       if (fd >= 0 || (errno != EAGAIN && errno != EINTR))
         return fd;
     }
   return -1;
+}
+
+int
+open_in_root (struct shim *s, const char *path, uint64_t flags, uint64_t resolve)
+{
+  return open_beneath (s->root, path, flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | resolve);
 }
 
 /* `built` loses its last component. */
@@ -151,17 +154,7 @@ open_parent_in_root (struct shim *s, const char *path, const char **name)
 int
 open_proc (struct shim *s, const char *path, int flags)
 {
-  struct open_how how = {
-    .flags = (uint64_t) flags | O_CLOEXEC,
-    .resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS,
-  };
-  for (int tries = 0; tries < 128; tries++)
-    {
-      int fd = (int) syscall (SYS_openat2, s->proc, path, &how, sizeof how);
-      if (fd >= 0 || (errno != EAGAIN && errno != EINTR))
-        return fd;
-    }
-  return -1;
+  return open_beneath (s->proc, path, (uint64_t) flags, RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS);
 }
 
 int

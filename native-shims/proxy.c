@@ -1,8 +1,8 @@
-/* runt-proxy CABLE ADDRESS PORT…: carries what comes to sockets of the host into a container, where the kernel's
+/* runt-proxy CABLE FROM ADDRESS PORT…: carries what comes to sockets of the host into a container, where the kernel's
  * translation of addresses cannot: to ::1, and from one family to the other.
  *
- * The sockets are fd 3 and following, bound by the engine, one for each pair of ADDRESS and PORT in the container; those
- * of TCP listen already: who comes before we are ready waits. It ends when the link CABLE is gone: the kernel removes that
+ * The sockets are fd 3 and following, bound by the engine, one for each ADDRESS and PORT in the container; those of TCP
+ * listen already: who comes before we are ready waits. FROM says where, for whoever looks at us. It ends when the link CABLE is gone: the kernel removes that
  * with the container's network namespace, whoever was killed. */
 #include "nobody.h"
 #include "proxy.h"
@@ -111,12 +111,12 @@ open_door (struct door *door, int fd, const char *address, const char *port)
 int
 main (int argc, char **argv)
 {
-  if (argc < 4 || argc % 2 != 0)
+  if (argc < 5 || argc % 3 != 2)
     {
-      fputs ("usage: runt-proxy CABLE ADDRESS PORT...\n", stderr);
+      fputs ("usage: runt-proxy CABLE FROM ADDRESS PORT...\n", stderr);
       return 1;
     }
-  int count = (argc - 2) / 2;
+  int count = (argc - 2) / 3;
   sigset_t none;
   sigemptyset (&none);
   sigprocmask (SIG_SETMASK, &none, NULL);
@@ -132,7 +132,7 @@ main (int argc, char **argv)
     die ("start");
   watch_cable (argv[1]);
   for (int i = 0; i < count; i++)
-    open_door (&doors[i], FIRST_FD + i, argv[2 + 2 * i], argv[3 + 2 * i]);
+    open_door (&doors[i], FIRST_FD + i, argv[3 + 3 * i], argv[4 + 3 * i]);
   /* Whoever gets the better of us has our sockets, and that is all. */
   drop_privileges (true, 0);
   for (;;)

@@ -145,6 +145,8 @@ int adopt (struct shim *s);
 int watch (struct shim *s);
 
 /* path.c: everything a container's image can influence is looked up through these. */
+/* From the fd of a directory, as `resolve` allows. */
+int open_beneath (int directory, const char *path, uint64_t flags, uint64_t resolve);
 int open_in_root (struct shim *s, const char *path, uint64_t flags, uint64_t resolve);
 /* Makes what is missing on the way to `path`, and at its end a MAKE_DIRECTORY or MAKE_FILE. */
 int make_in_root (struct shim *s, const char *path, int make, mode_t mode);

@@ -15,17 +15,19 @@ import { writeAll } from "./output.ts";
  *   namespace, so that nothing should have been read or said before.
  */
 export async function openImages(
-  { dataRoot }: Context,
+  { dataRoot, log }: Context,
   needs: "names" | "files" = "names",
 ): Promise<ImageStore> {
   if (needs === "files" && process.geteuid!() !== 0) {
     (await import("../engine/ordinary-user.ts")).enterUserNamespace();
   }
-  const [{ ImageStore }, { defaultImageRoot }] = await Promise.all([
+  const [{ ImageStore }, { defaultImageRoot }, { imageEventsOf }] = await Promise.all([
     import("../image/store.ts"),
     import("../image/stores.ts"),
+    import("../engine/image-events.ts"),
   ]);
-  return await ImageStore.open(dataRoot ?? defaultImageRoot());
+  const root = dataRoot ?? defaultImageRoot();
+  return await ImageStore.open(root, imageEventsOf(root, log));
 }
 
 /** Options of every command that asks a registry. */

@@ -1,7 +1,13 @@
 /** The networks of an engine for its commands, in docker's words. */
 import { readFileSync } from "node:fs";
 import type { Engine } from "../engine/engine.ts";
-import type { Network, NetworkOptions, NetworkStore } from "../engine/network/index.ts";
+import type {
+  InspectedNetwork,
+  ListedNetwork,
+  Network,
+  NetworkOptions,
+  NetworkStore,
+} from "../engine/network/index.ts";
 import { reasonOf } from "../errors.ts";
 import { flagError } from "./container-flags/flag-error.ts";
 import { pairs } from "./container-flags/labels.ts";
@@ -73,7 +79,9 @@ function readConfig(path: string): object {
 /** As docker's `network inspect` prints it. @throws {RuntError} NotFound */
 export async function inspectNetwork(engine: Engine, name: string) {
   const networks = await openNetworks(engine);
-  const network = networks.inspect(name);
+  const network = await networks.inspect(name);
+  const { isModeNetwork } = await import("../engine/network/index.ts");
+  const sharing = isModeNetwork(network.name) ? await runningOn(engine, network.name) : [];
   return {
     Name: network.name,
     Id: network.id,
@@ -96,7 +104,7 @@ export async function inspectNetwork(engine: Engine, name: string) {
     Ingress: false,
     ConfigOnly: false,
     Containers: Object.fromEntries(
-      network.containers.map(({ id, names, macAddress, ipv4, ipv6 }) => [
+      [...network.containers, ...sharing].map(({ id, names, macAddress, ipv4, ipv6 }) => [
         id,
         { Name: names[0] ?? "", MacAddress: macAddress, IPv4Address: ipv4, IPv6Address: ipv6 },
       ]),
@@ -106,6 +114,26 @@ export async function inspectNetwork(engine: Engine, name: string) {
     // Not docker's: which link of the host it is.
     Link: network.link,
   };
+}
+
+/** Containers of `--network host` or `none`, which have no address of ours. */
+async function runningOn(engine: Engine, mode: string): Promise<InspectedNetwork["containers"]> {
+  return (await engine.list())
+    .filter(({ networks }) => networks.includes(mode))
+    .map(({ id, name }) => ({ id, names: [name], interfaceName: "", macAddress: "", ipv4: "", ipv6: "" }));
+}
+
+/** Names of those that somebody is on, and of those that are always there: what `dangling=true` leaves out. */
+export async function usedNetworks(engine: Engine, networks: readonly ListedNetwork[]): Promise<Set<string>> {
+  const [store, { isBuiltin }] = await Promise.all([
+    openNetworks(engine),
+    import("../engine/network/index.ts"),
+  ]);
+  const used = new Set<string>();
+  for (const { name } of networks) {
+    if (isBuiltin(name) || (await store.inspect(name)).containers.length > 0) used.add(name);
+  }
+  return used;
 }
 
 /** Those that no container is on, or will be on when it is started. @returns names */

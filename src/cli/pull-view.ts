@@ -27,6 +27,7 @@ export class PullView implements Disposable {
   };
 
   [Symbol.dispose](): void {
+    if (this.#isOver) return;
     this.#isOver = true;
     this.#view?.[Symbol.dispose]();
   }

@@ -1,5 +1,7 @@
 /** What `run` and `create` do, apart from their flags. */
 import { rmSync, writeFileSync } from "node:fs";
+import type { CreatedContainer, CreateOptions as EngineCreateOptions } from "../engine/container/create.ts";
+import type { PullOptions } from "../engine/container/image.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { ContainerRequest } from "../engine/request.ts";
 import { RuntError } from "../errors.ts";
@@ -30,7 +32,11 @@ export async function createContainer(
   using signals = new Signals();
   return await unlessInterrupted(async () => {
     const engine = await openEngine(context);
-    const { id } = await make(context, engine, request, options, signals.abort);
+    const { id } = await making(context, request, options, async (create, onCreated) => {
+      const created = await engine.create(request, { ...create, signal: signals.abort });
+      onCreated(created);
+      return created;
+    });
     context.print(`${id}\n`);
     return 0;
   });
@@ -54,7 +60,6 @@ export async function runContainer(
     const engine = await openEngine(context);
     if (options.replace && request.name !== undefined) await removeNamed(engine, request.name);
     const consoleSize = request.tty ? foreground?.terminalSize() : undefined;
-    const { id } = await make(context, engine, { ...request, consoleSize }, options, signals.abort);
     const attach = {
       stdin: streams.stdin && request.stdin !== "none",
       stdout: streams.stdout,
@@ -63,11 +68,20 @@ export async function runContainer(
     } as const;
     const { stdout, stderr } = attach;
     const onlyOutput = !attach.stdin && !request.tty;
-    using started = await startOrRemove(engine, request, id, {
-      ...(foreground && { ...(onlyOutput ? { output: { stdout, stderr } } : { attach }), attend: true }),
-      waiting: "blocking",
-      signal: signals.abort,
-    });
+    using started = await making(context, request, options, (create, onCreated) =>
+      engine.run(
+        { ...request, consoleSize },
+        {
+          ...create,
+          ...(foreground && { ...(onlyOutput ? { output: { stdout, stderr } } : { attach }), attend: true }),
+          waiting: "blocking",
+          onCreated,
+          visible: options.cidfile !== undefined,
+          signal: signals.abort,
+        },
+      ),
+    );
+    const { id } = started.record;
     if (options.pidfile) writeFileSync(options.pidfile, String(started.record.run.init?.pid ?? 0));
     if (!foreground || !(started.attachment ?? started.output)) {
       context.print(`${id}\n`);
@@ -111,31 +125,31 @@ function fail(error: Error): never {
   throw error;
 }
 
-/** Creates it, and tells what it had to do for that. */
-async function make(
+/** What `create` and `run` need for a container to be made, and what is to be told once it is. */
+async function making<T>(
   context: Context,
-  engine: Engine,
   request: ContainerRequest,
   options: CreateValues,
-  signal: AbortSignal,
-) {
+  work: (create: EngineCreateOptions, onCreated: (created: CreatedContainer) => void) => Promise<T>,
+): Promise<T> {
   const { cidfile, quiet } = options;
   if (cidfile) reserve(cidfile);
+  let isMade = false;
   try {
     using view = new PullView(request.image ?? "", quiet);
-    const created = await engine.create(request, {
-      pull: {
-        onProgress: view.onProgress,
-        choose: async (...which) => (await import("./choose-registry.ts")).chooseRegistry(...which),
-        ...(await registryOf(options, request)),
-      },
-      signal,
+    const pull: PullOptions = {
+      onProgress: view.onProgress,
+      choose: async (...which) => (await import("./choose-registry.ts")).chooseRegistry(...which),
+      ...(await registryOf(options, request)),
+    };
+    return await work({ pull }, ({ id, warnings }) => {
+      view[Symbol.dispose]();
+      for (const warning of warnings) context.log("warning", warning);
+      if (cidfile) writeFileSync(cidfile, id);
+      isMade = true;
     });
-    for (const warning of created.warnings) context.log("warning", warning);
-    if (cidfile) writeFileSync(cidfile, created.id);
-    return created;
   } catch (error) {
-    if (cidfile) rmSync(cidfile, { force: true });
+    if (cidfile && !isMade) rmSync(cidfile, { force: true });
     throw error;
   }
 }
@@ -156,20 +170,6 @@ function reserve(cidfile: string): void {
     if (!hasCode(error, "EEXIST")) throw flagError("--cidfile", cidfile, (error as Error).message);
     const why = "there is such a file: make sure the other container is not running, or delete it";
     throw flagError("--cidfile", cidfile, why, "AlreadyExists");
-  }
-}
-
-async function startOrRemove(
-  engine: Engine,
-  request: ContainerRequest,
-  id: string,
-  options: NonNullable<Parameters<Engine["start"]>[1]>,
-) {
-  try {
-    return await engine.start(id, options);
-  } catch (error) {
-    if (request.autoRemove) await engine.remove(id, { force: true, volumes: true }).catch(() => {});
-    throw error;
   }
 }
 

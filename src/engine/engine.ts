@@ -161,8 +161,8 @@ export class Engine implements Disposable {
   }
 
   /** What a monitor has run when its container gets healthy or unhealthy. See `healthChanged`. */
-  async healthChanged(id: string): Promise<void> {
-    return (await import("./health-changed.ts")).healthChanged(this.context, id);
+  async healthChanged(id: string, status: import("./health-changed.ts").HealthChange): Promise<void> {
+    return (await import("./health-changed.ts")).healthChanged(this.context, id, status);
   }
 
   /** What a monitor's exit command does: records the end, undoes the network, removes or starts again. */

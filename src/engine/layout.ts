@@ -38,6 +38,11 @@ export class EngineLayout {
     return join(this.root, "volumes");
   }
 
+  /** Definitions of networks. */
+  get definitions(): string {
+    return join(this.root, "networks");
+  }
+
   /** Leases, claims and records of networks. */
   get network(): string {
     return join(this.root, "network");

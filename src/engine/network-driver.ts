@@ -1,5 +1,5 @@
 /** What the engine asks of networks: a namespace before a container is made, links in it before it runs, and their end. */
-import type { ContainerRecord } from "./record.ts";
+import type { ContainerRecord, ProcessId } from "./record.ts";
 import type { NetworkAttachment } from "./request.ts";
 
 /** What is known before the container is there. */
@@ -19,6 +19,10 @@ export interface NetworkState extends NetworkPlan {
   readonly searchDomains: readonly string[];
   /** `NetworkSettings` of inspect: addresses by network, ports. */
   readonly settings: NetworkSettings;
+  /** The process that carries those of its published ports that the kernel's rules cannot; only where there is one. */
+  readonly proxy?: ProcessId | undefined;
+  /** Whether it asks the responder of ours for names. */
+  readonly hasNames?: boolean | undefined;
 }
 
 export interface NetworkSettings {
@@ -67,10 +71,14 @@ export interface NetworkDriver {
   connect(container: ContainerRecord, init: number, attachment: NetworkAttachment): Promise<NetworkState>;
   /** One less. @throws {RuntError} NotFound where it is not on it */
   disconnect(container: ContainerRecord, init: number, network: string): Promise<NetworkState>;
+  /** One that runs has another name now. */
+  rename(container: ContainerRecord): Promise<void>;
   /**
    * When it has ended. Once is enough, twice does no harm; also after a reboot, or when half of it is gone.
    */
   teardown(container: ContainerRecord): Promise<void>;
+  /** Starts again what serves a container that runs: the process of its ports, and who answers for names. @throws {RuntError} */
+  revive(container: ContainerRecord): Promise<NetworkState>;
   /** What belongs to no container that is there: see `reconcile`. */
   reconcile(isThere: (id: string) => boolean, runs: (id: string) => boolean): Promise<void>;
 }

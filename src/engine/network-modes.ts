@@ -1,9 +1,9 @@
 /** Networks by mode: the host's, none, another container's; bridges and what else network/ knows. */
-import { join } from "node:path";
 import { RuntError } from "../errors.ts";
 import { isOrdinaryUser } from "../runtime/library/default-root.ts";
 import { findRunning } from "./container/find.ts";
 import type { EngineContext } from "./context.ts";
+import type { ListedNetwork } from "./network/builtin.ts";
 import type {
   NetworkContext,
   NetworkRequest,
@@ -11,7 +11,6 @@ import type {
   NetworkStore,
   PortMapping,
 } from "./network/index.ts";
-import type { Network } from "./network/network.ts";
 import {
   type EndpointSettings,
   type NetworkDriver,
@@ -28,7 +27,7 @@ export async function networkContextOf({ layout, log }: EngineContext): Promise<
   const { networkContext } = await import("./network/index.ts");
   return networkContext({
     root: layout.network,
-    definitions: join(layout.root, "networks"),
+    definitions: layout.definitions,
     log: (message) => log("warning", message),
   });
 }
@@ -46,7 +45,7 @@ export async function openNetworkStore(context: EngineContext): Promise<NetworkS
 export function tellOfNetwork(
   { store }: EngineContext,
   action: string,
-  { id, name, driver }: Network,
+  { id, name, driver }: ListedNetwork,
   more: Readonly<Record<string, string>> = {},
 ): void {
   store.events.append({ type: "network", action, actor: id, attributes: { name, type: driver, ...more } });
@@ -65,8 +64,9 @@ export function openNetworkDriver(context: EngineContext): NetworkDriver {
       if (container.request.network.mode !== "bridge") return plainState(plan);
       if (isOrdinaryUser()) return await attachPasta(context, container, plan, init, signal);
       const { setupNetwork, defaultNetworkName } = await import("./network/index.ts");
-      const { networks: wanted, dns } = container.request.network;
-      const asked = wanted.length > 0 ? wanted : [{ ...anyAddress, network: defaultNetworkName }];
+      const { networks: wanted, unplugged, dns } = container.request.network;
+      const asked =
+        wanted.length > 0 || unplugged ? wanted : [{ ...anyAddress, network: defaultNetworkName }];
       const networks = await networksOf();
       const request = {
         id: container.id,
@@ -96,6 +96,11 @@ export function openNetworkDriver(context: EngineContext): NetworkDriver {
       await disconnectNetwork(networks, container.id, network, { namespace: namespaceOf(init) });
       return await stateNow(networks, container);
     },
+    async rename({ id, name, request }) {
+      if (request.network.mode !== "bridge" || isOrdinaryUser()) return;
+      const { renameOnNetworks } = await import("./network/index.ts");
+      await renameOnNetworks(await networksOf(), id, name);
+    },
     async teardown(container) {
       if (container.request.network.mode !== "bridge") return;
       if (isOrdinaryUser()) {
@@ -105,6 +110,12 @@ export function openNetworkDriver(context: EngineContext): NetworkDriver {
       // With nobody left in it the kernel removes the namespace, and its links much quicker than we could.
       const namespace = isShared(context, container) ? undefined : null;
       await teardownNetwork(await networksOf(), container.id, { namespace });
+    },
+    async revive(container) {
+      const { reviveNetwork } = await import("./network/index.ts");
+      const networks = await networksOf();
+      await reviveNetwork(networks, container.id);
+      return await stateNow(networks, container);
     },
     async reconcile(isThere, runs) {
       const { reconcileNetworks } = await import("./network/reconcile.ts");
@@ -263,6 +274,10 @@ function stateOf(container: ContainerRecord, plan: NetworkPlan, setup: NetworkSe
     nameservers: setup.nameservers,
     searchDomains: setup.searchDomains,
     settings: settingsOf(container, setup),
+    hasNames: setup.attachments.some(
+      ({ driver, nameservers }) => driver === "bridge" && nameservers.length > 0,
+    ),
+    ...(setup.proxy && { proxy: { pid: setup.proxy.pid, startTime: setup.proxy.startTime } }),
   };
 }
 

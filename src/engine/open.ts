@@ -44,9 +44,10 @@ export function openContext(options: EngineOptions): EngineContext {
   let snapshots: Promise<SnapshotStore> | undefined;
   let network: Promise<NetworkDriver> | undefined;
   const { afterExit } = options;
+  const store = EngineStore.open(layout.database);
   const context: EngineContext = {
     layout,
-    store: EngineStore.open(layout.database),
+    store,
     log,
     runtime: {
       root: layout.runRoot,
@@ -55,7 +56,7 @@ export function openContext(options: EngineOptions): EngineContext {
       log,
     },
     images: () => {
-      images ??= openImages(layout.root);
+      images ??= openImages(layout.root, store, log);
       return images;
     },
     snapshots: () => {
@@ -79,8 +80,12 @@ export function openContext(options: EngineOptions): EngineContext {
   return context;
 }
 
-async function openImages(root: string): Promise<ImageStore> {
-  return (await import("../image/store.ts")).ImageStore.open(root);
+async function openImages(root: string, store: EngineStore, log: EngineContext["log"]): Promise<ImageStore> {
+  const [{ ImageStore }, { imageEvents }] = await Promise.all([
+    import("../image/store.ts"),
+    import("./image-events.ts"),
+  ]);
+  return ImageStore.open(root, imageEvents(store, log));
 }
 
 async function openSnapshots(root: string): Promise<SnapshotStore> {

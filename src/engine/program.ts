@@ -30,7 +30,7 @@ export function afterExitCommand(layout: EngineLayout, id: string): HostCommand 
   return unlessAttended(layout, id, internal(layout, "after-exit", id));
 }
 
-/** `runt internal health-changed ID`. */
+/** `runt internal health-changed ID`; the monitor adds the status. */
 export function healthChangedCommand(layout: EngineLayout, id: string): HostCommand {
   return internal(layout, "health-changed", id);
 }

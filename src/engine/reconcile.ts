@@ -9,9 +9,10 @@ import { flock } from "../linux/flock.ts";
 import { isAlive } from "../linux/process.ts";
 import { hasCode } from "../linux/system-error.ts";
 import { lockContainer, tryLockContainer } from "./container/lock.ts";
-import { isOurs, type Observed, observe } from "./container/observe.ts";
+import { isOurs, lacksProxy, type Observed, observe } from "./container/observe.ts";
 import { finishRemoval } from "./container/removal.ts";
 import type { EngineContext } from "./context.ts";
+import { isResponderMissing } from "./network/responder.ts";
 import { ociRuntime } from "./oci/oci.ts";
 import type { ContainerRecord } from "./record.ts";
 import { settle } from "./settle.ts";
@@ -30,9 +31,10 @@ export interface FoundContainer {
 export async function reconcile(context: EngineContext): Promise<FoundContainer[]> {
   const found = look(context);
   const present = presentIn(context);
+  const isMute = found.some(wantsNames) && isResponderMissing({ root: context.layout.network });
   let repaired = false;
   for (const { record, observed } of found) {
-    const repair = repairFor(context, record, observed, present);
+    const repair = repairFor(context, record, observed, present, isMute);
     if (!repair) continue;
     repaired = true;
     try {
@@ -48,6 +50,10 @@ export async function reconcile(context: EngineContext): Promise<FoundContainer[
 
 function look(context: EngineContext): FoundContainer[] {
   return context.store.containers.list().map((record) => ({ record, observed: observe(context, record) }));
+}
+
+function wantsNames({ record: { status, run }, observed }: FoundContainer): boolean {
+  return (status === "running" || status === "paused") && !observed.stale && run.network?.hasNames === true;
 }
 
 /** The same, and networks of containers that are gone: asks the kernel for all its links and rules. */
@@ -84,6 +90,7 @@ function repairFor(
   record: ListedRecord,
   observed: Observed,
   present: ReadonlySet<string>,
+  isMute: boolean,
 ): (() => Promise<void>) | undefined {
   const { id, status, owner } = record;
   switch (status) {
@@ -93,7 +100,11 @@ function repairFor(
       return () => finishOther(context, id);
     case "running":
     case "paused":
-      return observed.stale ? () => settleOther(context, id) : undefined;
+      if (observed.stale) return () => settleOther(context, id);
+      if (lacksProxy(record) || (isMute && wantsNames({ record, observed }))) {
+        return () => reviveServers(context, id);
+      }
+      return undefined;
     case "created":
     case "exited":
       return present.has(id) ? () => clearOther(context, id) : undefined;
@@ -116,6 +127,15 @@ async function finishOther(context: EngineContext, id: string): Promise<void> {
 async function settleOther(context: EngineContext, id: string): Promise<void> {
   using lock = await lockContainer(context, id, "reconcile");
   await settle(context, lock.record, "another");
+}
+
+/** Starts again what serves it beside the kernel, and was killed. What somebody else is busy with is left to who looks next. */
+export async function reviveServers(context: EngineContext, id: string): Promise<void> {
+  using lock = tryLockContainer(context, id);
+  const run = lock?.record.run;
+  if (!run || !isOurs(run, run.init)) return;
+  const network = await (await context.network()).revive(lock.record);
+  context.store.containers.update(id, { run: { ...run, network } });
 }
 
 /** A start that was stopped halfway, or a container whose cgroup, state and network nobody took away. */

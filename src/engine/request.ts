@@ -167,6 +167,8 @@ export interface NetworkRequest {
   readonly mode: "bridge" | "host" | "none" | { readonly container: string } | { readonly path: string };
   /** With mode "bridge": the networks to be in; the default one if empty. */
   readonly networks: readonly NetworkAttachment[];
+  /** It was taken off all of them: empty are none. */
+  readonly unplugged?: boolean | undefined;
   readonly ports: readonly PortRequest[];
   /** `-P`: all that the image exposes. */
   readonly publishAll: boolean;

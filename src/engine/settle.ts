@@ -71,6 +71,6 @@ export async function recordEnd(
     if (run.oomKilled) context.store.events.append(eventOf(record, "oom"));
     context.store.events.append(eventOf(record, "die", { exitCode: String(run.exitCode) }));
   });
-  if (status === "removing") await finishRemoval(context, stopped, { volumes: true });
+  if (status === "removing") await finishRemoval(context, stopped, { volumes: true, isApart: true });
   return stopped;
 }

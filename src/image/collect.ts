@@ -1,5 +1,6 @@
 /** Garbage collection over all stores: blobs and layers that no name, no lease and no directory needs any more. */
 import type { ChainID, Digest } from "../spec/image/digest.ts";
+import { keptManifests } from "./in-use.ts";
 import type { Stores } from "./stores.ts";
 
 /** What went. */
@@ -20,6 +21,7 @@ export async function collectGarbage(stores: Stores, signal?: AbortSignal): Prom
   let bytes = 0;
   const content = await stores.content.collect({
     signal,
+    roots: () => keptManifests(stores),
     whileLocked(kept) {
       ({ layers, bytes } = stores.snapshots.collect(kept.chainIDs));
     },

@@ -6,6 +6,7 @@ import type { Platform } from "../spec/image/platform.ts";
 import type { ImportOptions } from "./archive/import.ts";
 import type { ArchiveInput } from "./archive/input.ts";
 import type { Lease } from "./content/lease.ts";
+import { noteImage } from "./event.ts";
 import { fillLayers } from "./fill.ts";
 import { imageOf } from "./find.ts";
 import type { Image } from "./image.ts";
@@ -64,6 +65,9 @@ export async function loadImages(
     await unwanted?.forget();
   }
   await nameAll(stores, loaded, signal);
+  for (const { names, image } of loaded) {
+    for (const name of names.length > 0 ? names : [undefined]) await noteImage(stores, "load", image, name);
+  }
   return loaded;
 }
 
@@ -108,7 +112,8 @@ export async function importFile(
   const { content } = stores;
   await using lease = await content.lease(options.signal);
   const { manifest, config } = await importImage(source, content, { ...options, lease });
-  await keepImage(stores, manifest, full, lease, options);
+  const image = await keepImage(stores, manifest, full, lease, options);
+  await noteImage(stores, "import", image, full[0]);
   return config.digest;
 }
 
@@ -123,6 +128,7 @@ export async function keepImage(
   const image = await imageOf(stores, manifest);
   await fillLayers(image, { ...stores, ...options, lease });
   await nameAll(stores, [{ names, image }], options.signal);
+  for (const name of names) await noteImage(stores, "tag", image, name);
   return image;
 }
 

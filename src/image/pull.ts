@@ -7,6 +7,7 @@ import { isIndex, isManifest } from "../spec/image/media-types.ts";
 import type { Platform } from "../spec/image/platform.ts";
 import type { Lease } from "./content/lease.ts";
 import { documentLimitBytes } from "./content/read-blob.ts";
+import { noteTransfer } from "./event.ts";
 import { fillLayers } from "./fill.ts";
 import { type Image, imageOfManifest, type ReadDocument } from "./image.ts";
 import { hostPlatform } from "./platform/host.ts";
@@ -82,6 +83,7 @@ export async function pullImage(
   const before = await moveName(stores, name, target, signal);
   // The same index, and an image of it that was not here, or that only a `load` for other machines had put there.
   if (before?.digest === target.digest && !wasHere) await stores.names.refresh(signal);
+  await noteTransfer(stores, "pull", image, reference);
   return { name, image, before: before?.digest };
 }
 

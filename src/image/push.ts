@@ -5,6 +5,7 @@ import type { Digest } from "../spec/image/digest.ts";
 import { parseImageDocument } from "../spec/image/document.ts";
 import { isIndex, isNondistributable } from "../spec/image/media-types.ts";
 import type { Platform } from "../spec/image/platform.ts";
+import { noteTransfer } from "./event.ts";
 import { allImages, findImage, type StoredImage } from "./find.ts";
 import { parsed } from "./inspect.ts";
 import { limiter } from "./limit.ts";
@@ -53,6 +54,7 @@ export async function pushImage(
     const identifier = isLast ? identifierOf(reference) : document.digest;
     await registry.putManifest(bytes, document.mediaType, identifier, signal);
   }
+  await noteTransfer(stores, "push", image, reference);
   return { target: plan.documents.at(-1)! };
 }
 

@@ -5,8 +5,10 @@ import type { ChainID, Digest } from "../spec/image/digest.ts";
 import { formatPlatform, type Platform } from "../spec/image/platform.ts";
 import { collectGarbage } from "./collect.ts";
 import type { Keeper } from "./content/forget.ts";
+import { noteImage } from "./event.ts";
 import { allImages, findImage } from "./find.ts";
 import type { Image } from "./image.ts";
+import { keepForUsers } from "./in-use.ts";
 import type { ImageSummary } from "./list.ts";
 import { createdOf, summaryOf } from "./list.ts";
 import { chosenImages, isSame, type PresentImage } from "./platforms.ts";
@@ -55,8 +57,10 @@ export async function removeImage(stores: Stores, text: string, options: RemoveO
     if (user) throw conflict(text, `${shownUser(user)} uses it`);
   }
   const untagged = name === undefined ? names : [name];
+  if (last) keepForUsers(stores, [image]);
   await stores.names.change({ remove: untagged, drop: last ? [image.target.digest] : [] }, options.signal);
-  const deleted = await goneOf(stores, [image]);
+  for (const one of untagged) await noteImage(stores, "untag", image, one);
+  const deleted = await noteGone(stores, [image]);
   if (options.keepGarbage) return { untagged, deleted, layers: [], bytes: 0 };
   const { layers, bytes } = await collectGarbage(stores, options.signal);
   return { untagged, deleted, layers, bytes };
@@ -106,7 +110,7 @@ async function removeSome(
     if (keeper) throw needed(text, nameOf(one), keeper);
   }
   const images = chosen.map(({ image }) => image);
-  const deleted = await goneOf(stores, images);
+  const deleted = await noteGone(stores, images);
   if (keepGarbage) return { untagged: [], deleted, layers: [], bytes: 0 };
   const { layers, bytes } = await collectGarbage(stores, signal);
   return { untagged: [], deleted, layers, bytes };
@@ -129,10 +133,12 @@ function conflict(text: string, why: string, hint = "--force removes it all the 
   });
 }
 
-/** IDs that no image has any more: one image may be there by two manifests, or in two indexes. */
-async function goneOf(stores: Stores, images: readonly Image[]): Promise<Digest[]> {
+/** IDs that no image has any more, which is told of: one image may be there by two manifests, or in two indexes. */
+async function noteGone(stores: Stores, images: readonly Image[]): Promise<Digest[]> {
   const left = new Set((await allImages(stores)).map(({ id }) => id));
-  return [...new Set(images.map(({ id }) => id))].filter((id) => !left.has(id));
+  const gone = new Map(images.filter(({ id }) => !left.has(id)).map((image) => [image.id, image]));
+  for (const image of gone.values()) await noteImage(stores, "delete", image);
+  return [...gone.keys()];
 }
 
 /** A directory outside the images that needs the image's layers. */
@@ -149,7 +155,7 @@ function shownUser(path: string): string {
 
 /** Which images `pruneImages` looks at. */
 export interface PruneOptions {
-  /** "dangling": those without a name. "unused": all that no container uses. */
+  /** "dangling": those without a name. "unused": all. Never one that a container uses. */
   readonly what: "dangling" | "unused";
   /** Only those made before. */
   readonly until?: Date;
@@ -163,13 +169,17 @@ export async function pruneImages(stores: Stores, options: PruneOptions): Promis
   const { what, until, matches, signal } = options;
   const images = (await allImages(stores)).filter(
     (image) =>
-      (what === "dangling" ? image.names.length === 0 : !userOf(stores, image)) &&
+      (what === "unused" || image.names.length === 0) &&
+      !userOf(stores, image) &&
       (!until || (createdOf(image.config.created)?.getTime() ?? 0) < until.getTime()) &&
       (matches?.(summaryOf(stores, image)) ?? true),
   );
   const untagged = images.flatMap(({ names }) => names);
   await stores.names.change({ remove: untagged, drop: images.map(({ target }) => target.digest) }, signal);
-  const deleted = await goneOf(stores, images);
+  for (const image of images) {
+    for (const name of image.names) await noteImage(stores, "untag", image, name);
+  }
+  const deleted = await noteGone(stores, images);
   const { layers, bytes } = await collectGarbage(stores, signal);
   return { untagged, deleted, layers, bytes };
 }

@@ -2,13 +2,19 @@
 import type { Platform } from "../spec/image/platform.ts";
 import type { ImageToSave } from "./archive/contents.ts";
 import type { ArchiveFormat } from "./archive/save.ts";
+import { noteImage } from "./event.ts";
 import { findImage } from "./find.ts";
+import type { Image } from "./image.ts";
 import type { Stores } from "./stores.ts";
 
 export interface SaveImagesOptions {
   readonly format: ArchiveFormat | "oci-dir";
   readonly platform?: Platform | undefined;
   readonly signal?: AbortSignal | undefined;
+}
+
+interface SavedImage extends ImageToSave {
+  readonly image: Image;
 }
 
 /**
@@ -19,11 +25,11 @@ export async function imagesToSave(
   stores: Stores,
   texts: readonly string[],
   platform?: Platform,
-): Promise<ImageToSave[]> {
-  const images = new Map<string, { names: string[]; target: ImageToSave["target"] }>();
+): Promise<SavedImage[]> {
+  const images = new Map<string, SavedImage & { names: string[] }>();
   for (const text of texts) {
     const { image, name } = await findImage(stores, text, { operation: "save" }, platform);
-    const entry = images.get(image.target.digest) ?? { names: [], target: image.target };
+    const entry = images.get(image.target.digest) ?? { names: [], target: image.target, image };
     if (name !== undefined && !entry.names.includes(name)) entry.names.push(name);
     images.set(image.target.digest, entry);
   }
@@ -40,7 +46,15 @@ export async function* saveImages(
   options: SaveImagesOptions & { readonly format: ArchiveFormat },
 ): AsyncGenerator<Uint8Array> {
   const { archiveOf } = await import("./archive/save.ts");
-  yield* archiveOf(stores.content, await imagesToSave(stores, texts, options.platform), options);
+  const images = await imagesToSave(stores, texts, options.platform);
+  yield* archiveOf(stores.content, images, options);
+  await noteSaved(stores, images);
+}
+
+async function noteSaved(stores: Stores, images: readonly SavedImage[]): Promise<void> {
+  for (const { names, image } of images) {
+    for (const name of names.length > 0 ? names : [undefined]) await noteImage(stores, "save", image, name);
+  }
 }
 
 /**
@@ -55,7 +69,9 @@ export async function saveImagesTo(
 ): Promise<void> {
   if (format === "oci-dir") {
     const { saveLayout } = await import("./archive/save.ts");
-    return saveLayout(stores.content, await imagesToSave(stores, texts, options.platform), path, options);
+    const images = await imagesToSave(stores, texts, options.platform);
+    await saveLayout(stores.content, images, path, options);
+    return await noteSaved(stores, images);
   }
   const { writeWhole } = await import("./archive/write-file.ts");
   await writeWhole(path, saveImages(stores, texts, { ...options, format }));

@@ -4,6 +4,7 @@
  */
 
 import type { FsckOptions } from "./content/fsck.ts";
+import type { OnImageEvent } from "./event.ts";
 import type { StoredImage } from "./find.ts";
 import type { RegistryOptions } from "./registry/options.ts";
 import type { Stores } from "./stores.ts";
@@ -17,9 +18,13 @@ export class ImageStore {
     this.stores = stores;
   }
 
-  /** The images below `root`, "/var/lib/runt"; made where there is nothing. @throws {RuntError} PermissionDenied */
-  static async open(root: string): Promise<ImageStore> {
-    return new ImageStore(await openStores(root));
+  /**
+   * The images below `root`, "/var/lib/runt"; made where there is nothing.
+   * @param onEvent is told what happens to them
+   * @throws {RuntError} PermissionDenied
+   */
+  static async open(root: string, onEvent?: OnImageEvent): Promise<ImageStore> {
+    return new ImageStore(await openStores(root, onEvent));
   }
 
   /** Pulls the image that `name` means at its registry, and unpacks it. See `pullByName`. */

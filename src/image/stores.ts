@@ -2,6 +2,7 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { ContentStore } from "./content/store.ts";
+import type { OnImageEvent } from "./event.ts";
 import { ImageNames } from "./names/names.ts";
 import type { SnapshotStore } from "./snapshot/store.ts";
 import { isPrivileged, openSnapshots } from "./snapshots.ts";
@@ -13,12 +14,14 @@ export interface Stores {
   readonly content: ContentStore;
   readonly names: ImageNames;
   readonly snapshots: SnapshotStore;
+  /** Is told what happens to images. */
+  readonly onEvent?: OnImageEvent | undefined;
 }
 
 /** Opens the stores below `root`, which are made if need be. */
-export async function openStores(root: string): Promise<Stores> {
+export async function openStores(root: string, onEvent?: OnImageEvent): Promise<Stores> {
   const content = await ContentStore.open(root);
-  return { root, content, names: new ImageNames(content), snapshots: openSnapshots(root) };
+  return { root, content, names: new ImageNames(content), snapshots: openSnapshots(root), onEvent };
 }
 
 /** Where images are kept when nobody says: `/var/lib/runt`, for an ordinary user below his home. */

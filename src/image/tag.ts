@@ -1,6 +1,7 @@
 /** Another name for an image. */
 import { RuntError } from "../errors.ts";
 import type { Platform } from "../spec/image/platform.ts";
+import { noteImage } from "./event.ts";
 import { findImage, type StoredImage } from "./find.ts";
 import { fullName, parseReference } from "./reference/reference.ts";
 import type { Stores } from "./stores.ts";
@@ -27,5 +28,6 @@ export async function tagImage(
   const old = await stores.names.get(name);
   const keep = old && old.digest !== image.target.digest ? [old] : [];
   await stores.names.change({ set: new Map([[name, image.target]]), keep, drop: [image.target.digest] });
+  await noteImage(stores, "tag", image, name);
   return { image, name };
 }

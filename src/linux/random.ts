@@ -1,5 +1,6 @@
 /** Random numbers of the kernel's, without node:crypto, which takes longer to load than a container takes to start. */
-import { closeSync, openSync, readSync } from "node:fs";
+import { Bytes, check, I64, syscall, U32 } from "./ffi.ts";
+import { SYS } from "./syscall-numbers.ts";
 
 /** @returns two hexadecimal digits a byte */
 export function randomHex(bytes: number): string {
@@ -13,12 +14,7 @@ export function randomBelow(limit: number): number {
 
 function randomBytes(count: number): Buffer {
   const bytes = Buffer.alloc(count);
-  const file = openSync("/dev/urandom", "r");
-  try {
-    // So few come in one piece.
-    readSync(file, bytes);
-  } finally {
-    closeSync(file);
-  }
+  // Up to 256 come in one piece.
+  check(syscall(SYS.getrandom, [Bytes, I64, U32], [bytes, count, 0]), "getrandom");
   return bytes;
 }

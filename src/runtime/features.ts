@@ -3,11 +3,11 @@ import { release } from "node:os";
 import { CAPABILITIES } from "../spec/runtime/capabilities.ts";
 import type { Features } from "../spec/runtime/features.ts";
 import { hookNames } from "../spec/runtime/hooks.ts";
-import { MEMORY_POLICY_FLAGS, MEMORY_POLICY_MODES } from "../spec/runtime/memory-policy.ts";
+import { MEMORY_POLICY_FLAGS, MEMORY_POLICY_MODES } from "../spec/runtime/memory-policy-words.ts";
 import { mountOptions } from "../spec/runtime/mount-options.ts";
 import { namespaceTypes } from "../spec/runtime/namespaces.ts";
-import { SeccompFlag } from "../spec/runtime/seccomp.ts";
-import { OCI_VERSION_MAX, OCI_VERSION_MIN } from "../spec/runtime/version.ts";
+import { SeccompFlag } from "../spec/runtime/seccomp-words.ts";
+import { OCI_VERSION_MAX, OCI_VERSION_MIN } from "../spec/runtime/versions.ts";
 import { seccompFeatures } from "./seccomp/features.ts";
 
 /** Which build of runt it is that describes itself. */

@@ -1,5 +1,5 @@
 /** A config.json to start from: `sh` on a terminal, in a root file system that it may not write to. */
-import { OCI_VERSION_MAX } from "../spec/runtime/version.ts";
+import { OCI_VERSION_MAX } from "../spec/runtime/versions.ts";
 
 interface TemplateMount {
   readonly destination: string;

@@ -1,4 +1,5 @@
-import { mkdirSync, readFileSync, statSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
@@ -154,6 +155,71 @@ describe.skipIf(gone !== undefined)(
         `Loaded image: ${name}:latest`,
       ]);
       expect(out("images", "-q", "--no-trunc", name)).toBe(id);
+    });
+
+    test("events: what each verb has done, in order, with IDs and names as docker has them", () => {
+      const [data, run] = [join(directory.path, "events"), join(directory.path, "events-run")];
+      const words = (...args: string[]) => {
+        const { status, stdout, stderr } = runCli("runt", ["--data-root", data, "--root", run, ...args]);
+        expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+        return stdout;
+      };
+      const events = (...filters: string[]) =>
+        words(
+          ...["events", "--since", "1h", "--until", "0s"],
+          ...["--format", "{{.Type}} {{.Action}} {{.Actor.ID}} {{.Actor.Attributes.name}}"],
+          ...filters.flatMap((filter) => ["--filter", filter]),
+        ).split("\n");
+      words("pull", "-q", ...access, name);
+      const id = words("images", "-q", "--no-trunc").trim();
+      words("tag", name, "mine:1");
+      words("push", "-q", ...access, "mine:1", `${remote.registry.domain}/mine/app:events`);
+      const [saved, tar] = [join(directory.path, "events.tar"), join(directory.path, "rootfs.tar")];
+      words("save", "-o", saved, "mine:1", id);
+      words("rmi", "mine:1");
+      words("rmi", name);
+      words("load", "-i", saved);
+      execFileSync("tar", ["-C", "/etc", "-cf", tar, "hostname"]);
+      const made = words("import", tar, "made:1").trim();
+      words("tag", "mine:1", "made:1");
+      // What has lost its name.
+      words("image", "prune", "-f");
+      const app = `${remote.registry.domain}/mine/app`;
+      expect(events()).toEqual([
+        `image pull ${name}:latest ${name}`,
+        `image tag ${id} mine:1`,
+        `image push ${app}:events ${app}`,
+        `image save ${id} mine:1`,
+        `image untag ${id} mine:1`,
+        `image untag ${id} ${name}:latest`,
+        `image delete ${id} ${id}`,
+        `image load ${id} mine:1`,
+        `image tag ${made} made:1`,
+        `image import ${made} made:1`,
+        `image tag ${id} made:1`,
+        `image delete ${made} ${made}`,
+        "",
+      ]);
+      expect(events("type=image", "event=tag", "event=load", "image=mine")).toEqual([
+        `image tag ${id} mine:1`,
+        `image load ${id} mine:1`,
+        "",
+      ]);
+      expect(events(`image=${name}`, "event=pull")).toHaveLength(2);
+      expect(events(`image=${id}`, "event=delete")).toEqual([`image delete ${id} ${id}`, ""]);
+      expect(events("type=container")).toEqual([""]);
+      expect(events("label=kind=test", "event=save")).toHaveLength(2);
+    });
+
+    test("events: what cannot be noted has happened all the same", () => {
+      const data = join(directory.path, "no-events");
+      const words = (...args: string[]) => runCli("runt", ["--data-root", data, ...args]);
+      words("load", "-i", join(directory.path, "events.tar"));
+      // Not a database.
+      for (const end of ["-wal", "-shm"]) rmSync(join(data, `engine.db${end}`), { force: true });
+      writeFileSync(join(data, "engine.db"), "x".repeat(8192));
+      expect(words("rmi", "mine:1")).toMatchObject({ status: 0, stderr: "" });
+      expect(words("images", "-q").stdout).toBe("");
     });
 
     test("login: the password from stdin, kept for its owner only, then used; logout", () => {

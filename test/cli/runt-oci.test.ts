@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { specVersion, version } from "../../src/cli/version.ts";
 import { parseFeatures } from "../../src/spec/runtime/features.ts";
-import { OCI_VERSION_MAX } from "../../src/spec/runtime/version.ts";
+import { OCI_VERSION_MAX } from "../../src/spec/runtime/versions.ts";
 import { needs } from "../support/needs.ts";
 import { logLine, runCli } from "./run-cli.ts";
 

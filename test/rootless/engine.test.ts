@@ -68,6 +68,34 @@ describe("an ordinary user's containers", () => {
     expect(ok("ps", "-aq")).toBe("");
   });
 
+  asUser(
+    "a part of a volume, also where only a user of a container is let in; not where only others are",
+    () => {
+      const mount = (subpath: string) => [
+        "--mount",
+        `type=volume,src=parts,dst=/part,volume-subpath=${subpath}`,
+      ];
+      const make =
+        "mkdir -p /v/a/b && echo deep >/v/a/b/file && chown -R 1000:1000 /v/a && chmod -R go= /v/a";
+      ok("run", "--rm", "--network=none", "-v", "parts:/v", "bb", "sh", "-c", make);
+      const cat = (subpath: string, ...options: string[]) =>
+        ok("run", "--rm", "--network=none", ...options, ...mount(subpath), "bb", "cat", "/part/file");
+      expect(cat("a/b")).toBe("deep");
+      expect(cat("a/b", "--user=1000:1000")).toBe("deep");
+      expect(cat("a/b", "--userns=auto")).toBe("deep");
+      const data = ok("volume", "inspect", "--format", "{{.Mountpoint}}", "parts");
+      mkdirSync(join(data, "theirs/b"), { recursive: true, mode: 0o700 });
+      expect(runt("run", "--rm", "--network=none", ...mount("theirs/b"), "bb", "true")).toEqual({
+        status: 125,
+        stdout: "",
+        stderr:
+          "error: volume-subpath theirs/b lies behind a directory of another user that lets nobody in, in volume parts\n",
+      });
+      rmSync(join(data, "theirs"), { recursive: true });
+      ok("volume", "rm", "parts");
+    },
+  );
+
   asUser("live from one command to the next, in one user namespace", () => {
     ok("run", "-d", "--name", "box", "--network=none", "bb", "sh", "-c", "echo up; exec sleep 1000");
     expect(ok("ps", "--format", "{{.Names}} {{.State}}")).toBe("box running");

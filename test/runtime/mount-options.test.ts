@@ -1,9 +1,9 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect } from "vitest";
 import type { MountInfo } from "../../src/linux/mountinfo.ts";
-import { aBundle, type Bundle, dev, devpts, type Json, proc } from "../support/bundle.ts";
+import { aBundle, type Bundle, type BundleOptions, dev, devpts, type Json, proc } from "../support/bundle.ts";
 import { probeIn, refusal, runBundle } from "../support/container.ts";
 import { asRoot } from "../support/needs.ts";
 import { mountAt, type Report } from "../support/probe.ts";
@@ -34,8 +34,9 @@ function aSource(bundle: Bundle): string {
 async function withBind(
   options: readonly string[],
   run: (bundle: Bundle, source: string) => unknown,
+  files: BundleOptions["files"] = {},
 ): Promise<void> {
-  await using bundle = await aBundle();
+  await using bundle = await aBundle({}, { files });
   const source = aSource(bundle);
   bundle.config.mounts = [...base, { destination: "/m", type: "bind", source, options }];
   bundle.write();
@@ -266,6 +267,77 @@ describe("mount options of a bind mount — runtime-spec config.md#linux-mount-o
     ];
     bundle.write();
     expect((await probeIn(bundle, ["/data"])).paths["/data"]!.content).toBe("of the bundle");
+  });
+});
+
+describe("X-mount.subdir=: a part of a bind mount's source", () => {
+  /** Of a source with links, in and out of it. */
+  async function withPart(
+    subdir: string,
+    run: (bundle: Bundle) => unknown,
+    place: "m" | "m/" = "m/",
+  ): Promise<void> {
+    const part = async (bundle: Bundle, source: string): Promise<void> => {
+      mkdirSync(join(source, "a/b"), { recursive: true });
+      writeFileSync(join(source, "a/b/file"), "deep");
+      symlinkSync("a/b", join(source, "inside"));
+      symlinkSync("/etc", join(source, "absolute"));
+      symlinkSync("../bundle", join(source, "relative"));
+      await run(bundle);
+    };
+    // There already: in a user namespace nobody could make it.
+    await withBind(["rbind", `X-mount.subdir=${subdir}`], part, { [place]: "" });
+  }
+
+  for (const userns of [false, true]) {
+    const where = userns ? "with a user namespace" : "as root of the host";
+    const change = (bundle: Bundle): void => {
+      if (!userns) return;
+      Object.assign(bundle.config.linux, withUserns().linux);
+      bundle.write();
+    };
+    for (const subdir of ["a/b", "/a//b/", "a/../a/b", "inside"]) {
+      asRoot(`${where}, ${subdir}: the directory`, async () => {
+        await withPart(subdir, async (bundle) => {
+          change(bundle);
+          const report = await probeIn(bundle, ["/m/file", "/m"]);
+          expect(report.paths["/m/file"]!.content).toBe("deep");
+          expect(report.paths["/m"]!.entries).toEqual(["file"]);
+        });
+      });
+    }
+
+    asRoot(`${where}: a file, on a file`, async () => {
+      const look = async (bundle: Bundle) => {
+        change(bundle);
+        expect((await probeIn(bundle, ["/m"])).paths["/m"]!.content).toBe("deep");
+      };
+      await withPart("inside/file", look, "m");
+    });
+
+    for (const subdir of ["absolute", "relative", "relative/config.json", "../source", "a/../../source/a"]) {
+      asRoot(`${where}, ${subdir}: refused, it leads out`, async () => {
+        await withPart(subdir, async (bundle) => {
+          change(bundle);
+          const error = await refusal(bundle);
+          const site = { subject: "config.json: mounts[3]", syscall: "openat2", code: "EXDEV" };
+          expect(error).toMatchObject({ kind: "InvalidArgument", site });
+          expect(error.message).toMatch(/leads out of it$/);
+        });
+      });
+    }
+
+    asRoot(`${where}: what is not there is NotFound`, async () => {
+      await withPart("a/c", async (bundle) => {
+        change(bundle);
+        expect(await refusal(bundle)).toMatchObject({ kind: "NotFound", site: { code: "ENOENT" } });
+      });
+    });
+  }
+
+  asRoot("is not for a file system", async () => {
+    const mount = { destination: "/m", ...tmpfs("X-mount.subdir=a") };
+    expect(await refusal({ mounts: [...base, mount] })).toMatchObject({ kind: "InvalidArgument" });
   });
 });
 

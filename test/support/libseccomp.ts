@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TableArch } from "../../src/runtime/seccomp/archs.ts";
 import { returnValue, ruleEntries } from "../../src/runtime/seccomp/rules.ts";
-import { Arch, type LinuxSeccomp, type SeccompOperator } from "../../src/spec/runtime/seccomp.ts";
+import type { LinuxSeccomp } from "../../src/spec/runtime/seccomp.ts";
+import { Arch, type SeccompOperator } from "../../src/spec/runtime/seccomp-words.ts";
 
 /** enum scmp_compare of `<seccomp.h>`. */
 const operators: Record<SeccompOperator, number> = {

@@ -40,6 +40,8 @@ type Functions = {
   teardownNetwork: typeof engine.teardownNetwork;
   connectNetwork: typeof engine.connectNetwork;
   disconnectNetwork: typeof engine.disconnectNetwork;
+  reviveNetwork: typeof engine.reviveNetwork;
+  isResponderMissing: typeof engine.isResponderMissing;
   checkNetwork: typeof engine.checkNetwork;
 };
 type Store = engine.NetworkStore;

@@ -3,7 +3,8 @@
  * Where several conditional rules match it takes the first listed, so callers give overlapping rules one action.
  */
 import { syscallNumbers, type TableArch } from "../../src/runtime/seccomp/archs.ts";
-import type { Arch, LinuxSeccomp, LinuxSeccompArg, SeccompAction } from "../../src/spec/runtime/seccomp.ts";
+import type { LinuxSeccomp, LinuxSeccompArg } from "../../src/spec/runtime/seccomp.ts";
+import type { Arch, SeccompAction } from "../../src/spec/runtime/seccomp-words.ts";
 import type { SeccompData } from "./bpf-interpreter.ts";
 
 /** How calls of one architecture look. */

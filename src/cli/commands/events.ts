@@ -11,7 +11,7 @@ const filters = ["container", "image", "volume", "network", "type", "event", "la
 export default command({
   name: "events",
   synopsis: "runt events [options]",
-  summary: "show what happens to containers, volumes and networks, as it happens",
+  summary: "show what happens to containers, images, volumes and networks, as it happens",
   examples: [
     [
       "runt events --filter event=die --format '{{.Actor.Attributes.name}} {{.Actor.Attributes.exitCode}}'",
@@ -105,7 +105,8 @@ function matcher(
 ): (event: EngineEvent) => boolean {
   const any = (values: readonly string[] | undefined, test: (value: string) => boolean) =>
     values === undefined || values.some(test);
-  return ({ type, action, actor, attributes }) => {
+  return (event) => {
+    const { type, action, actor, attributes } = event;
     const isActor = (kind: EngineEvent["type"]) =>
       any(
         wanted[kind],
@@ -119,8 +120,22 @@ function matcher(
       isActor("container") &&
       isActor("volume") &&
       isActor("network") &&
-      any(wanted.image, (value) => attributes.image === value || (type === "image" && actor === value)) &&
+      any(wanted.image, (value) => isImage(event, value)) &&
       matchesLabels(attributes, wanted)
     );
   };
+}
+
+/** Whether it is that image's, or of a container of it: with its tag or without. */
+function isImage({ type, actor, attributes }: EngineEvent, wanted: string): boolean {
+  const texts = type === "image" ? [actor, attributes.name] : type === "container" ? [attributes.image] : [];
+  return texts.some((text) => text === wanted || (text !== undefined && withoutTag(text) === wanted));
+}
+
+/** "busybox" of "busybox:1"; an ID stays as it is. */
+function withoutTag(name: string): string {
+  if (/^sha256:[0-9a-f]{64}$/.test(name)) return name;
+  const [tagged] = name.split("@", 1) as [string];
+  const colon = tagged.lastIndexOf(":");
+  return colon > tagged.lastIndexOf("/") ? tagged.slice(0, colon) : tagged;
 }

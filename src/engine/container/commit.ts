@@ -1,8 +1,11 @@
 /** `commit`: an image of what a container has become. */
 import { messageOf, RuntError } from "../../errors.ts";
 import { findImage } from "../../image/find.ts";
+import type { Image } from "../../image/image.ts";
+import type { Stores } from "../../image/stores.ts";
 import { isOrdinaryUser } from "../../runtime/library/default-root.ts";
 import type { ContainerConfig } from "../../spec/image/config.ts";
+import type { Digest } from "../../spec/image/digest.ts";
 import type { EngineContext } from "../context.ts";
 import { ociRuntime } from "../oci/oci.ts";
 import type { ContainerRecord } from "../record.ts";
@@ -40,8 +43,8 @@ export async function commitContainer(
     });
   }
   const images = await context.images();
-  const { image } = await findImage(images.stores, definition.image.id, { operation: "commit" });
   const writable = images.stores.snapshots.writable({ directory: context.layout.container(id) });
+  const image = await imageOf(images.stores, writable.directory, definition.image.id);
   const { pause = true, author, message, changes, onWarning, signal } = options;
   await using _paused =
     pause && observe(context, record).status === "running" ? await paused(context, record, onWarning) : null;
@@ -58,6 +61,19 @@ export async function commitContainer(
   });
   context.store.events.append(eventOf(record, "commit", { imageID: made.id, imageRef: options.name ?? "" }));
   return made.id;
+}
+
+/** Also one that was removed while the container had it. @throws {RuntError} NotFound */
+async function imageOf(stores: Stores, directory: string, id: Digest): Promise<Image> {
+  try {
+    return (await findImage(stores, id, { operation: "commit" })).image;
+  } catch (error) {
+    if (!(error instanceof RuntError) || error.kind !== "NotFound") throw error;
+    const { keptImage } = await import("../../image/in-use.ts");
+    const kept = await keptImage(stores, directory, id);
+    if (kept) return kept;
+    throw error;
+  }
 }
 
 /** From the owners on disk. */

@@ -1,6 +1,7 @@
 /** `network connect` and `disconnect`: the networks of a container, now and in later runs. */
 import { RuntError } from "../../errors.ts";
 import type { EngineContext } from "../context.ts";
+import type { ListedNetwork } from "../network/builtin.ts";
 import type { NetworkDriver, NetworkState } from "../network-driver.ts";
 import type { ContainerRecord } from "../record.ts";
 import type { NetworkAttachment } from "../request.ts";
@@ -11,59 +12,72 @@ import { writeFiles } from "./files.ts";
 import { lockContainer } from "./lock.ts";
 import { observe } from "./observe.ts";
 
-/** @throws {RuntError} FailedPrecondition where it has no networks of its own; as `connectNetwork` */
+/** @throws {RuntError} NotFound; FailedPrecondition where it has no networks of its own; as `connectNetwork` */
 export async function connectContainer(
   context: EngineContext,
   text: string,
-  attachment: NetworkAttachment,
+  asked: NetworkAttachment,
 ): Promise<void> {
-  const record = await change(context, text, "network connect", {
-    networks: (record) => {
-      const before = record.request.network.networks;
-      // Until now the default one was meant, and that it stays.
-      const own = before.length > 0 || record.status === "created" ? before : [plainAttachment("bridge")];
-      return [...own.filter(({ network }) => network !== attachment.network), attachment];
-    },
+  const operation = "network connect";
+  const network = await findNetwork(context, asked.network);
+  const { isModeNetwork } = await import("../network/builtin.ts");
+  if (isModeNetwork(network.name)) {
+    throw refuse(operation, text, `container ${text} cannot be connected to the network ${network.name}`);
+  }
+  const attachment = { ...asked, network: network.name };
+  const record = await change(context, text, operation, {
+    networks: (record) => [...attachmentsOf(record).filter((one) => !isOn(one, network)), attachment],
     now: (driver, record, init) => driver.connect(record, init, attachment),
   });
-  await tell(context, "connect", attachment.network, record);
+  await tell(context, "connect", network, record);
 }
 
 /** @throws {RuntError} FailedPrecondition; NotFound where it is not on that network */
-export async function disconnectContainer(
-  context: EngineContext,
-  text: string,
-  network: string,
-): Promise<void> {
-  const record = await change(context, text, "network disconnect", {
-    networks: (record) => record.request.network.networks.filter((one) => one.network !== network),
-    now: (driver, record, init) => driver.disconnect(record, init, network),
+export async function disconnectContainer(context: EngineContext, text: string, name: string): Promise<void> {
+  const operation = "network disconnect";
+  // A container that does not run is taken off one that has gone, too.
+  const network = await findNetwork(context, name).catch((error: unknown) => {
+    if (!(error instanceof RuntError) || error.kind !== "NotFound") throw error;
+    return undefined;
   });
-  await tell(context, "disconnect", network, record);
+  const record = await change(context, text, operation, {
+    networks(record) {
+      const before = attachmentsOf(record);
+      const after = before.filter((one) => one.network !== name && !(network && isOn(one, network)));
+      if (after.length < before.length) return after;
+      const what = `container ${record.name} is not on network ${name}`;
+      throw refuse(operation, record.name, what, undefined, "NotFound");
+    },
+    now: (driver, record, init) => driver.disconnect(record, init, network?.name ?? name),
+  });
+  if (network) await tell(context, "disconnect", network, record);
+}
+
+async function findNetwork(context: EngineContext, name: string): Promise<ListedNetwork> {
+  const { openNetworkStore } = await import("../network-modes.ts");
+  return await (await openNetworkStore(context)).get(name);
+}
+
+/** The default one where none was asked for. */
+function attachmentsOf({ request }: ContainerRecord): readonly NetworkAttachment[] {
+  const { networks, unplugged } = request.network;
+  if (networks.length > 0 || unplugged) return networks;
+  return [{ network: "bridge", aliases: [], ipv4: undefined, ipv6: undefined, mac: undefined }];
+}
+
+/** It may have been asked for by its ID. */
+function isOn({ network: asked }: NetworkAttachment, { name, id }: ListedNetwork): boolean {
+  return asked === name || (/^[0-9a-f]{4,}$/.test(asked) && id.startsWith(asked));
 }
 
 async function tell(
   context: EngineContext,
   action: string,
-  nameOrId: string,
+  network: ListedNetwork,
   container: ContainerRecord,
 ): Promise<void> {
-  const [{ networkContextOf, tellOfNetwork }, { findDefinition }] = await Promise.all([
-    import("../network-modes.ts"),
-    import("../network/definitions.ts"),
-  ]);
-  const { definitions } = await networkContextOf(context);
-  try {
-    const network = findDefinition(definitions, nameOrId, `network ${action}`);
-    tellOfNetwork(context, action, network, { container: container.id });
-  } catch (error) {
-    // A container that does not run is taken off one that has gone.
-    if (!(error instanceof RuntError) || error.kind !== "NotFound") throw error;
-  }
-}
-
-function plainAttachment(network: string): NetworkAttachment {
-  return { network, aliases: [], ipv4: undefined, ipv6: undefined, mac: undefined };
+  const { tellOfNetwork } = await import("../network-modes.ts");
+  tellOfNetwork(context, action, network, { container: container.id });
 }
 
 async function change(
@@ -79,17 +93,20 @@ async function change(
   const record = await settle(context, lock.record, "another");
   const { id, name, request, definition } = record;
   if (request.network.mode !== "bridge") {
+    const { mode } = request.network;
+    const word = typeof mode === "string" ? mode : "container" in mode ? "container" : "ns";
     throw refuse(
       operation,
       name,
-      `container ${name} has no networks of its own: it was made with another mode`,
+      `container ${name} has no networks of its own: it was made with --network ${word}`,
     );
   }
   const { status, run } = observe(context, record);
   const driver = await context.network();
+  const networks = work.networks(record);
   const changed = {
     ...record,
-    request: { ...request, network: { ...request.network, networks: work.networks(record) } },
+    request: { ...request, network: { ...request.network, networks, unplugged: networks.length === 0 } },
   };
   let network = run.network;
   if (status === "running" || status === "paused") {

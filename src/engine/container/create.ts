@@ -1,9 +1,10 @@
 /** `create`: a name, an image's layers with a writable one on top, volumes. Nothing runs, and nothing is mounted. */
+
 import { mkdirSync } from "node:fs";
-import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { RuntError } from "../../errors.ts";
 import { MergedView } from "../../image/snapshot/merged.ts";
+import { hostName } from "../../linux/uname.ts";
 import type { ContainerConfig } from "../../spec/image/config.ts";
 import type { EngineContext } from "../context.ts";
 import { type ContainerRecord, type Definition, neverRun } from "../record.ts";
@@ -35,16 +36,43 @@ export interface CreatedContainer {
   readonly warnings: readonly string[];
 }
 
-/**
- * Makes a container.
- * @throws {RuntError} with nothing left behind: AlreadyExists for a name; NotFound for an image, a container or a file that
- *   is named; InvalidArgument for what does not go together
- */
+/** A container that has all that it needs, and that others do not see yet. */
+export interface MadeContainer {
+  /** With the status "creating"; should this process die, the next command takes it away again. */
+  readonly record: ContainerRecord;
+  readonly warnings: readonly string[];
+}
+
+/** Makes a container. @throws {RuntError} as `makeContainer` */
 export async function createContainer(
   context: EngineContext,
   request: ContainerRequest,
   options: CreateOptions = {},
 ): Promise<CreatedContainer> {
+  const { record, warnings } = await makeContainer(context, request, options);
+  const { id, name } = recordCreated(context, record);
+  return { id, name, warnings };
+}
+
+/** From here on others see it. @returns its record as it is then */
+export function recordCreated({ store }: EngineContext, record: ContainerRecord): ContainerRecord {
+  store.transaction(() => {
+    store.containers.update(record.id, { status: "created", owner: null });
+    store.events.append(eventOf(record, "create"));
+  });
+  return { ...record, status: "created", owner: undefined };
+}
+
+/**
+ * Makes a container that only this process knows of.
+ * @throws {RuntError} with nothing left behind: AlreadyExists for a name; NotFound for an image, a container or a file that
+ *   is named; InvalidArgument for what does not go together
+ */
+export async function makeContainer(
+  context: EngineContext,
+  request: ContainerRequest,
+  options: CreateOptions,
+): Promise<MadeContainer> {
   if (request.name !== undefined) checkName(request.name, "create");
   const warnings = checkRequest(request);
   const found = await imageFor(context, request, { ...options.pull, signal: options.signal });
@@ -58,7 +86,7 @@ export async function createContainer(
   const { mounts, volumes } = await resolveMounts(context, asked, config);
   const definition = definitionOf(asked, config, {
     image,
-    hostname: hostnameIn(context, asked) ?? hostnameOf(asked, id, hostname()),
+    hostname: hostnameIn(context, asked) ?? hostnameOf(asked, id, hostName()),
     mounts,
   });
   const fresh: ContainerRecord = {
@@ -80,11 +108,7 @@ export async function createContainer(
     await finishRemoval(context, record, { volumes: true }).catch(() => {});
     throw error;
   }
-  context.store.transaction(() => {
-    context.store.containers.update(id, { status: "created", owner: null });
-    context.store.events.append(eventOf(record, "create"));
-  });
-  return { id, name: record.name, warnings };
+  return { record, warnings };
 }
 
 async function userNamespaceOf(
@@ -172,25 +196,28 @@ async function makeFiles(
   volumes: readonly WantedVolume[],
 ): Promise<void> {
   const directory = context.layout.container(id);
-  mkdirSync(directory, { mode: 0o700 });
-  let layers: readonly string[];
+  let layers: () => readonly string[];
   if (request.rootfs === undefined) {
     const snapshots = await context.snapshots();
     const top = definition.image?.top;
     const writable = snapshots.createWritable(top, { directory });
-    layers = [writable.init, ...snapshots.lowers(top)];
+    layers = () => [writable.init, ...snapshots.lowers(top)];
     if (definition.owners === "stored") {
       const { copiedLayers, copyLayers } = await import("../user-namespace/copied-layers.ts");
-      copyLayers(writable, layers, definition.idMaps!);
-      layers = [copiedLayers(writable)];
+      copyLayers(writable, layers(), definition.idMaps!);
+      layers = () => [copiedLayers(writable)];
     }
-  } else layers = [request.rootfs];
+  } else {
+    const { rootfs } = request;
+    mkdirSync(directory, { mode: 0o700 });
+    layers = () => [rootfs];
+  }
   for (const mount of definition.mounts) {
     if (mount.type !== "bind" || mount.missing !== "make") continue;
     (await import("../volume/sources.ts")).makeBindSource(mount, "create");
   }
   if (volumes.length === 0) return;
-  const view = new MergedView(layers);
+  const view = new MergedView(layers());
   const { copyUp } = await import("../volume/copy-up.ts");
   for (const { record, destination, copyUp: wanted } of volumes) {
     const data = makeDirectory(context, record.name);

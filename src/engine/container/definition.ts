@@ -109,7 +109,7 @@ function withProtocol(port: string): string {
 }
 
 export function summaryOf(request: ContainerRequest, definition: Definition): Summary {
-  const { mode, networks } = request.network;
+  const { mode, networks, unplugged } = request.network;
   return {
     image: request.image ?? request.rootfs ?? "",
     imageId: definition.image?.id,
@@ -125,7 +125,7 @@ export function summaryOf(request: ContainerRequest, definition: Definition): Su
     })),
     networks:
       mode === "bridge"
-        ? networks.length > 0
+        ? networks.length > 0 || unplugged
           ? networks.map(({ network }) => network)
           : ["bridge"]
         : [typeof mode === "string" ? mode : "container" in mode ? `container:${mode.container}` : mode.path],

@@ -91,7 +91,7 @@ export async function specFacts(
 /** What the mounts are of that were asked for. @throws {RuntError} NotFound where that is not there any more */
 async function sourcesOf(
   context: EngineContext,
-  { definition }: ContainerRecord,
+  { definition, request }: ContainerRecord,
 ): Promise<Pick<SpecFacts["mounts"], "volumes" | "images">> {
   const volumes = new Map<string, string>();
   const images = new Map<string, readonly SnapshotMount[]>();
@@ -100,7 +100,9 @@ async function sourcesOf(
   for (const mount of definition.mounts) {
     checkBindSource(mount, "start");
     if (mount.type === "volume" && mount.subpath !== undefined) {
-      volumes.set(mount.destination, volumePart(mount));
+      const part = volumePart(mount);
+      // Ours looks it up once more, and mounts what it has found; another runtime takes a path.
+      if (request.runtime !== undefined) volumes.set(mount.destination, part);
     }
     if (mount.type === "image") images.set(mount.destination, imagePart(await context.snapshots(), mount));
   }
@@ -121,7 +123,7 @@ interface Root {
  */
 export async function rootOf(
   context: EngineContext,
-  { id, request, definition }: ContainerRecord,
+  { id, request, definition, status }: ContainerRecord,
   use: "for its program" | "to look at",
 ): Promise<Root> {
   if (request.rootfs !== undefined) return { path: request.rootfs, mounts: [], layers: [request.rootfs] };
@@ -136,13 +138,17 @@ export async function rootOf(
       layers: [writable.upper, copiedLayers(writable)],
     };
   }
+  const isNew = status === "creating";
   // Of a start that failed; what a power failure leaves of such a container is removed.
-  if (request.autoRemove) allowMountAgain(writable);
+  if (request.autoRemove && !isNew) allowMountAgain(writable);
   const volatile = request.autoRemove && use === "for its program";
+  const chain = snapshots.chain(top);
+  const image = chain.map(({ chainID }) => snapshots.diff(chainID));
   return {
     path: context.layout.rootfs,
-    mounts: snapshots.mounts(top, { writable, access: "rw", volatile }),
-    layers: [writable.upper, writable.init, ...snapshots.lowers(top)],
+    mounts: snapshots.mounts(chain, { writable, access: "rw", volatile }),
+    // Its own are empty, but for files that are mounted over.
+    layers: isNew ? image : [writable.upper, writable.init, ...image],
   };
 }
 

@@ -3,7 +3,7 @@ import { RuntError } from "../../errors.ts";
 import type { EngineContext } from "../context.ts";
 import type { MonitorExit } from "../monitor/records.ts";
 import type { ContainerRecord } from "../record.ts";
-import { settle } from "../settle.ts";
+import { recordEnd, settle } from "../settle.ts";
 import type { Attendance } from "./attend.ts";
 import { lockContainer } from "./lock.ts";
 import { ended } from "./observe.ts";
@@ -24,11 +24,18 @@ export async function finishRun(
   if (exit.restartMs !== undefined) return code;
   try {
     using lock = await lockContainer(context, record.id, "wait");
-    await settle(context, lock.record, "another");
+    // Its monitor has reaped it; another run of it would be somebody else's to end.
+    if (isSameRun(lock.record, record)) await recordEnd(context, lock.record, exit);
+    else await settle(context, lock.record, "another");
     attendance?.done();
   } catch (error) {
     // Somebody was quicker.
     if (!(error instanceof RuntError) || error.kind !== "NotFound") throw error;
   }
   return code;
+}
+
+function isSameRun({ status, run }: ContainerRecord, { run: { bootId, init } }: ContainerRecord): boolean {
+  if (status !== "running" && status !== "paused") return false;
+  return run.bootId === bootId && run.init?.pid === init?.pid && run.init?.startTime === init?.startTime;
 }

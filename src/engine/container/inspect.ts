@@ -1,5 +1,6 @@
 /** `inspect`: all that is known of a container, with docker's names, which scripts look for. */
 import { join } from "node:path";
+import { messageOf } from "../../errors.ts";
 import { exitCode } from "../../runtime/create/exit-status.ts";
 import { hostFacts } from "../../runtime/host/measure.ts";
 import type { EngineContext } from "../context.ts";
@@ -11,7 +12,7 @@ import { capabilitiesOf } from "../spec/capabilities.ts";
 import { maskedPaths, readonlyPaths } from "../spec/hidden-paths.ts";
 import { neverTime, timestampOf } from "../time.ts";
 import { findRecord } from "./find.ts";
-import { observe } from "./observe.ts";
+import { lacksProxy, observe } from "./observe.ts";
 import { healthNow } from "./ps.ts";
 
 export interface InspectOptions {
@@ -26,6 +27,7 @@ export async function inspectContainer(
   { size = false }: InspectOptions = {},
 ) {
   const record = findRecord(context, text, "inspect");
+  if (lacksProxy(record)) await reviveFor(context, record);
   const { id, name, created, request, definition } = record;
   const { layout } = context;
   const directory = layout.container(id);
@@ -62,8 +64,16 @@ export async function inspectContainer(
     ...(size && (await sizesOf(context, record))),
     Mounts: definition.mounts.map(mountOf),
     Config: configOf(record),
-    NetworkSettings: networkOf(context, record),
+    NetworkSettings: await networkOf(context, record),
   };
+}
+
+/** Whoever asks for its ports may want to use them. */
+async function reviveFor(context: EngineContext, { id, name }: ContainerRecord): Promise<void> {
+  const { reviveServers } = await import("../reconcile.ts");
+  await reviveServers(context, id).catch((error: unknown) => {
+    context.log("warning", `container ${name}: cannot be put right: ${messageOf(error)}`);
+  });
 }
 
 export type ContainerInspect = Awaited<ReturnType<typeof inspectContainer>>;
@@ -302,11 +312,32 @@ function mountOf(mount: ResolvedMount) {
   };
 }
 
-function networkOf(context: EngineContext, record: ContainerRecord) {
+/** Of `host` and `none`, which have no address of ours, there is the name. */
+async function modeEndpoint({ layout }: EngineContext, { id, request }: ContainerRecord) {
+  const { isModeNetwork, modeNetworkId } = await import("../network/builtin.ts");
+  const { mode } = request.network;
+  if (!isModeNetwork(mode)) return [];
+  const endpoint: EndpointSettings = {
+    networkId: modeNetworkId(layout, mode),
+    endpointId: id,
+    gateway: "",
+    ipAddress: "",
+    ipPrefixLength: 0,
+    ipv6Gateway: "",
+    globalIpv6Address: "",
+    globalIpv6PrefixLength: 0,
+    macAddress: "",
+    aliases: [],
+  };
+  return [[mode, endpoint] as const];
+}
+
+async function networkOf(context: EngineContext, record: ContainerRecord) {
   const { status, run } = observe(context, record);
-  const settings =
-    (status === "running" || status === "paused" ? run.network?.settings : undefined) ?? noSettings;
-  const endpoints = Object.entries(settings.networks);
+  const isUp = status === "running" || status === "paused";
+  const settings = (isUp ? run.network?.settings : undefined) ?? noSettings;
+  const own = Object.entries(settings.networks);
+  const endpoints = own.length > 0 || !isUp ? own : await modeEndpoint(context, record);
   const first: EndpointSettings | undefined = endpoints[0]?.[1];
   return {
     SandboxKey: status === "running" && run.init ? `/proc/${run.init.pid}/ns/net` : "",

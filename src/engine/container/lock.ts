@@ -1,5 +1,5 @@
 /** One command at a time changes a container: it has the flock of the container's directory, until it ends. */
-import { constants, openSync } from "node:fs";
+import { constants, existsSync, openSync } from "node:fs";
 import { Fd } from "../../linux/fd.ts";
 import { flock, tryLock } from "../../linux/flock.ts";
 import { hasCode } from "../../linux/system-error.ts";
@@ -24,7 +24,9 @@ export async function lockContainer(
   operation: string,
   signal?: AbortSignal,
 ): Promise<Locked> {
-  const id = findId(context, text, operation);
+  // A full ID stands before all names, and its row is read once we have the lock.
+  const isId = fullId.test(text) && existsSync(context.layout.container(text));
+  const id = isId ? text : findId(context, text, operation);
   let lock: Fd;
   try {
     lock = await flock(context.layout.container(id), signal);
@@ -36,6 +38,8 @@ export async function lockContainer(
   if (!locked) throw noSuchContainer(text, operation);
   return locked;
 }
+
+const fullId = /^[0-9a-f]{64}$/;
 
 /** The same for who must not wait, as he has another container's lock; undefined where somebody has it, or it is gone. */
 export function tryLockContainer(context: EngineContext, id: string): Locked | undefined {

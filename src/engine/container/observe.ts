@@ -48,6 +48,12 @@ export function isOurs(run: RunState, process: ProcessId | undefined): boolean {
   return process !== undefined && run.bootId === bootId() && isAlive(process.pid, process.startTime);
 }
 
+/** Whether it runs, and the process that carries its published ports does not: somebody has killed that. */
+export function lacksProxy({ run }: { readonly run: RunState }): boolean {
+  const proxy = run.network?.proxy;
+  return proxy !== undefined && isOurs(run, run.init) && !isOurs(run, proxy);
+}
+
 /** The state of a run that has ended. @param exit undefined: nobody knows how */
 export function ended(run: RunState, exit: MonitorExit | undefined): RunState {
   const base = { ...run, init: undefined, monitor: undefined };

@@ -25,4 +25,7 @@ export async function renameContainer(context: EngineContext, text: string, name
     if (!isConflict(error, "containers.name")) throw error;
     throw nameTaken(wanted, store.containers.idOfName(wanted) ?? "that is gone by now", "rename");
   }
+  const renamed = { ...lock.record, name: wanted };
+  const { status } = renamed;
+  if (status === "running" || status === "paused") await (await context.network()).rename(renamed);
 }

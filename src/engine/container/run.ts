@@ -1,11 +1,22 @@
 /** `run`: create and start. */
+import { flock } from "../../linux/flock.ts";
 import type { EngineContext } from "../context.ts";
+import { noRestarts } from "../monitor/restart-policy.ts";
 import type { ContainerRequest } from "../request.ts";
-import { type CreateOptions, createContainer } from "./create.ts";
+import { type CreatedContainer, type CreateOptions, makeContainer, recordCreated } from "./create.ts";
+import { finishRemoval } from "./removal.ts";
 import { removeContainer } from "./rm.ts";
-import { type Started, type StartOptions, startContainer } from "./start.ts";
+import { type Started, type StartOptions, startLocked } from "./start.ts";
 
-export type RunOptions = CreateOptions & StartOptions;
+export interface RunOptions extends CreateOptions, StartOptions {
+  /** Called when it is made, before it runs. */
+  readonly onCreated?: ((created: CreatedContainer) => void) | undefined;
+  /**
+   * Whether somebody may look for the container from `onCreated` on. Otherwise one that goes with its end is seen when it
+   * runs: until then it is taken away should this process die.
+   */
+  readonly visible?: boolean | undefined;
+}
 
 export interface RunningContainer extends Started {
   readonly warnings: readonly string[];
@@ -17,15 +28,25 @@ export async function runContainer(
   request: ContainerRequest,
   options: RunOptions = {},
 ): Promise<RunningContainer> {
-  const { id, warnings } = await createContainer(context, request, options);
+  const { warnings, ...made } = await makeContainer(context, request, options);
+  const isSeen = options.visible || !request.autoRemove;
+  const record = isSeen ? recordCreated(context, made.record) : made.record;
+  const { id, name } = record;
   try {
-    const { attach, attend, waiting, signal } = options;
-    return Object.assign(await startContainer(context, id, { attach, attend, waiting, signal }), {
-      warnings,
-    });
+    options.onCreated?.({ id, name, warnings });
+    // Whoever has found it by now waits until it runs.
+    using _lock = await flock(context.layout.container(id), options.signal);
+    const started = await startLocked(context, record, { ...options, restarts: noRestarts });
+    return Object.assign(started, { warnings });
   } catch (error) {
-    if (request.autoRemove)
-      await removeContainer(context, id, { force: true, volumes: true }).catch(() => {});
+    if (request.autoRemove) await removeFailed(context, id).catch(() => {});
     throw error;
   }
+}
+
+async function removeFailed(context: EngineContext, id: string): Promise<void> {
+  const record = context.store.containers.get(id);
+  // Not even its start has begun.
+  if (record?.status === "creating") await finishRemoval(context, record, { volumes: true });
+  else await removeContainer(context, id, { force: true, volumes: true });
 }

@@ -17,6 +17,7 @@ import { ociRuntime } from "../oci/oci.ts";
 import type { ContainerRecord, HealthDefinition, RunState } from "../record.ts";
 import { settle } from "../settle.ts";
 import { configOf } from "../spec/config.ts";
+import { usualConfig } from "../spec/usual.ts";
 import { timestamp } from "../time.ts";
 import { Attendance } from "./attend.ts";
 import { refuse } from "./errors.ts";
@@ -83,7 +84,7 @@ async function alreadyRunning(
   return started(context, record, { client, attachment });
 }
 
-/** The caller has the lock, and knows that it does not run. */
+/** The caller has the lock, and knows that it does not run. One with the status "creating" becomes visible by it. */
 export async function startLocked(
   context: EngineContext,
   record: ContainerRecord,
@@ -91,12 +92,14 @@ export async function startLocked(
 ): Promise<Started> {
   const { id } = record;
   const { layout } = context;
+  // Nobody but us has ever seen it.
+  const isNew = record.status === "creating";
   const directory = layout.container(id);
   // Before all else: it is what takes longest, and it is done by another thread.
   using shim = record.request.runtime === undefined ? new IdleShim() : undefined;
   // Of a run whose end nobody saw.
   const oci = await ociRuntime(context, record);
-  if (existsSync(join(layout.runRoot, id))) await oci.delete();
+  if (!isNew && existsSync(join(layout.runRoot, id))) await oci.delete();
   const driver = await context.network();
   let attendance: Attendance | undefined;
   let client: MonitorClient | undefined;
@@ -108,11 +111,13 @@ export async function startLocked(
     if (plan.namespace === "new" && record.request.namespaces.user === "host") shim?.anticipateNetwork();
     try {
       writeFiles(context, record, plainState(plan));
-      const config = await configFor(context, record, plan);
+      using held = new DisposableStack();
+      const config = await configFor(context, record, plan, held);
       if (options.attend) attendance = Attendance.begin(directory);
       else Attendance.clear(directory);
       const init = await oci.create({
         config,
+        complete: usualConfig(record.request, record.definition, config),
         monitor: monitorOf(context, record, options.restarts),
         waiting: options.waiting ?? "events",
         shim,
@@ -133,7 +138,8 @@ export async function startLocked(
       await oci.start(options.waiting ?? "events");
       const running = { ...record, status: "running", run, owner: undefined } as const;
       context.store.transaction(() => {
-        context.store.containers.update(id, { status: "running", run });
+        context.store.containers.update(id, { status: "running", run, ...(isNew && { owner: null }) });
+        if (isNew) context.store.events.append(eventOf(running, "create"));
         context.store.events.append(eventOf(running, "start"));
       });
       return started(context, running, { client, attachment, output, attendance });
@@ -153,19 +159,26 @@ export async function startLocked(
   }
 }
 
-/** config.json, with what devices of vendors change in it. */
+/**
+ * config.json, with what devices of vendors change in it.
+ * @param held gets what has to last until the container is made
+ */
 async function configFor(
   context: EngineContext,
   record: ContainerRecord,
   plan: NetworkPlan,
+  held: DisposableStack,
 ): Promise<Record<string, unknown>> {
   const { idMaps } = record.definition;
-  const { user } = record.request.namespaces;
+  let { request } = record;
+  const { user } = request.namespaces;
   if (idMaps && typeof user === "object" && "path" in user) {
-    (await import("../user-namespace/of-process.ts")).checkMapsOfPath(user.path, idMaps);
+    const { holdMapsOfPath } = await import("../user-namespace/of-process.ts");
+    const { path } = held.use(holdMapsOfPath(user.path, idMaps));
+    request = { ...request, namespaces: { ...request.namespaces, user: { path } } };
   }
   const facts = await specFacts(context, record, plan);
-  let config = configOf(record.request, record.definition, facts);
+  let config = configOf(request, record.definition, facts);
   if (idMaps) config = (await import("../spec/id-maps.ts")).withIdMaps(config, record, idMaps);
   const vendors = record.request.devices.map(({ host }) => host).filter((host) => !host.startsWith("/"));
   if (vendors.length === 0) return config;
@@ -210,8 +223,12 @@ function recordFailure({ store }: EngineContext, record: ContainerRecord, error:
     error: messageOf(error),
     exitCode: error instanceof RuntError ? exitCodeOf(error) : 125,
   };
-  const status = record.status === "created" ? "created" : "exited";
-  store.containers.update(record.id, { status, run });
+  const isNew = record.status === "creating";
+  const status = record.status === "created" || isNew ? "created" : "exited";
+  store.transaction(() => {
+    store.containers.update(record.id, { status, run, ...(isNew && { owner: null }) });
+    if (isNew) store.events.append(eventOf(record, "create"));
+  });
 }
 
 function monitorOf(

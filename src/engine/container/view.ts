@@ -13,7 +13,7 @@ import { isAlive } from "../../linux/process.ts";
 import { SystemError } from "../../linux/system-error.ts";
 import { openView as openStopped } from "../../runtime/container/view.ts";
 import type { EngineContext } from "../context.ts";
-import type { ContainerRecord, ProcessId, ResolvedMount } from "../record.ts";
+import type { ContainerRecord, ProcessId } from "../record.ts";
 import { settle } from "../settle.ts";
 import { mountsOf } from "../spec/mounts.ts";
 import { volumePart } from "../volume/sources.ts";
@@ -52,12 +52,13 @@ export async function openView(context: EngineContext, text: string, operation: 
   const places = definition.mounts.filter(
     (mount) => mount.type === "volume" || (mount.type === "bind" && existsSync(mount.source)),
   );
+  for (const mount of places) if (mount.type === "volume") volumePart(mount);
   const volumes = mountsOf(request, places, {
     root: [],
     files: [],
     sharedMemory: undefined,
     hostSys: false,
-    volumes: volumeParts(places),
+    volumes: new Map(),
     images: new Map(),
   }).filter(({ destination }) => places.some((mount) => mount.destination === destination));
   const view = stack.use(
@@ -69,16 +70,6 @@ export async function openView(context: EngineContext, text: string, operation: 
     }),
   );
   return { record, root: view.root, ids: storedIds(record), [Symbol.asyncDispose]: disposal(stack.move()) };
-}
-
-/** Those of volumes of which the container has a part only. */
-function volumeParts(mounts: readonly ResolvedMount[]): Map<string, string> {
-  const parts = mounts.flatMap((mount) =>
-    mount.type === "volume" && mount.subpath !== undefined
-      ? [[mount.destination, volumePart(mount)] as const]
-      : [],
-  );
-  return new Map(parts);
 }
 
 /** What is on disk is numbered as in the container, mostly. */

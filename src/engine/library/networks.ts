@@ -2,7 +2,13 @@
 import { randomBytes } from "node:crypto";
 import { RuntError } from "../../errors.ts";
 import type { Engine } from "../engine.ts";
-import type { InspectedNetwork, Network, NetworkOptions, NetworkStore } from "../network/index.ts";
+import type {
+  InspectedNetwork,
+  ListedNetwork,
+  Network,
+  NetworkOptions,
+  NetworkStore,
+} from "../network/index.ts";
 
 interface Aborting {
   readonly signal?: AbortSignal | undefined;
@@ -48,13 +54,14 @@ export class RuntNetworks {
     return new RuntNetwork(this, await (await this.#networks()).create({ ...options, name }, signal));
   }
 
-  async list(): Promise<Network[]> {
-    return (await this.#networks()).list();
+  /** `bridge`, `host` and `none` are always among them. */
+  async list(): Promise<ListedNetwork[]> {
+    return await (await this.#networks()).list();
   }
 
   /** @throws {RuntError} NotFound */
   async inspect(nameOrId: string): Promise<InspectedNetwork> {
-    return (await this.#networks()).inspect(nameOrId);
+    return await (await this.#networks()).inspect(nameOrId);
   }
 
   /** @throws {RuntError} NotFound; FailedPrecondition while a container is on it */

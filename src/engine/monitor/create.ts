@@ -2,7 +2,7 @@
 import { closeSync, mkdirSync, openSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { CreateOptions, RuntimeContext } from "../../runtime/api.ts";
-import { loadBundle } from "../../runtime/bundle/load.ts";
+import { type Bundle, loadBundle } from "../../runtime/bundle/load.ts";
 import { createContainer } from "../../runtime/container/create.ts";
 import type { Found } from "../../runtime/container/status.ts";
 import type { Waiting } from "../../runtime/create/conversation.ts";
@@ -18,6 +18,8 @@ export interface MonitoredOptions
   extends Omit<CreateOptions, "config" | "consoleSocket" | "stdio" | "preserveFds" | "listenFds"> {
   /** The configuration as a value, in place of `<bundle>/config.json`. */
   readonly config?: object | undefined;
+  /** The configuration, where it has been read already. */
+  readonly loaded?: Bundle | undefined;
   readonly monitor: MonitorSettings;
   /** "events" by default; "blocking" for a program that does nothing else meanwhile. */
   readonly waiting?: Waiting;
@@ -58,9 +60,9 @@ export async function createMonitored(
   id: string,
   options: MonitoredOptions,
 ): Promise<Found> {
-  const { config, monitor, waiting = "events", shim, signal, ...create } = options;
+  const { config, loaded: known, monitor, waiting = "events", shim, signal, ...create } = options;
   const { directory } = monitor;
-  const loaded = loadBundle(options.bundle, { config, operation: "create" });
+  const loaded = known ?? (await loadBundle(options.bundle, { config, operation: "create" }));
   prepareDirectory(directory);
   const nothing = openSync("/dev/null", "r+");
   try {

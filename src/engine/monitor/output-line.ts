@@ -61,13 +61,17 @@ export class OutputLine implements Disposable {
    * @param write is waited for before the next piece is looked at
    */
   async pass(write: (stream: "stdout" | "stderr", bytes: Buffer) => Promise<void>): Promise<void> {
+    let told = false;
     for (let frame = await this.#next(); frame; frame = await this.#next()) {
       const { name, numbers, data } = frame;
       if (name === "output") await write("stdout", data);
       else if (name === "errors") await write("stderr", data);
-      else if (name === "exited")
+      else if (name === "exited") {
         this.#settle.resolve(exitOf(numbers as Numbers<(typeof exitFields)[number]>));
+        told = true;
+      }
     }
+    if (told) return;
     const exit = readExit(this.#directory);
     if (exit) this.#settle.resolve(exit);
     else this.#settle.reject(hungUp());

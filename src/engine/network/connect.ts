@@ -40,11 +40,13 @@ export async function connectNetwork(
     const position = made.record.attachments.length - 1;
     makeAllLinks(context, here, opened, id, made.reservations, made.bridges);
     configureAllInside(opened, made.reservations, position);
-    const record = await withProxy(
-      await addPlugins(context, { id }, opened, made.record, made.reservations, []),
-    );
-    if (record !== made.record) writeRecord(context.root, record);
-    return record.attachments[position]!;
+    const { attachments } = await addPlugins(context, { id }, opened, made.record, made.reservations, []);
+    // Somebody who looks at everything meanwhile sees to the proxy too: of two one would not get the ports.
+    return await locked(context, signal, async () => {
+      const record = await withProxy({ ...recordOf(context, id, "network connect"), attachments });
+      writeRecord(context.root, record);
+      return attachments[position]!;
+    });
   } catch (error) {
     if (name !== undefined) {
       await disconnectNetwork(context, id, name, { namespace: opened.fd }).catch((problem: unknown) => {

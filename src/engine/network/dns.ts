@@ -4,16 +4,15 @@
  * and what it tells us is on which port it listens for each network.
  */
 import { spawn } from "node:child_process";
-import { constants, existsSync, mkdirSync, openSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { RuntError } from "../../errors.ts";
-import { Fd } from "../../linux/fd.ts";
-import { tryLock } from "../../linux/flock.ts";
 import { nativePath } from "../../linux/native.ts";
 import { type NetworkContext, places } from "./context.ts";
 import { readText } from "./files.ts";
 import type { Network } from "./network.ts";
+import { isResponderRunning } from "./responder.ts";
 import type { ResponderPort } from "./ruleset.ts";
 
 /** How long a responder that runs may take to see that there is a new network. */
@@ -21,17 +20,6 @@ const patienceMs = 1000;
 
 /** The port of DNS, which the responder has where no other program of the host has it. */
 const usualPort = 53;
-
-/**
- * Whether a responder runs. It holds this lock from its start to its end, and ends only while it has the root's lock
- * too: so the answer is good as long as the caller has that one.
- */
-export function isResponderRunning({ root }: NetworkContext): boolean {
-  const path = join(places.dns(root), "lock");
-  mkdirSync(places.dns(root), { recursive: true, mode: 0o700 });
-  using lock = new Fd(openSync(path, constants.O_RDONLY | constants.O_CREAT, 0o600));
-  return !tryLock(lock.n, path);
-}
 
 /**
  * Sees to it that the responder listens for `networks`, whose members are written; starts it if it does not run. With

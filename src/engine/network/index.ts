@@ -2,6 +2,7 @@
  * Networks of containers. Everything is asked of these functions with a context, which names a directory; they know
  * containers by their IDs and network namespaces only.
  */
+export { isBuiltin, isModeNetwork, type ListedNetwork, modeNetworkId } from "./builtin.ts";
 export { checkNetwork } from "./check.ts";
 export { defaultConfigDirectory, type LoadedList, loadConfigList, loadConfigLists } from "./cni/load.ts";
 export { connectNetwork, type DisconnectOptions, disconnectNetwork } from "./connect.ts";
@@ -32,7 +33,10 @@ export {
 } from "./port-mapping.ts";
 export { type Reconciled, type ReconcileOptions, reconcileNetworks } from "./reconcile.ts";
 export { type Attachment, recordedIds } from "./record.ts";
+export { renameOnNetworks } from "./rename.ts";
 export type { Namespace, NetworkRequest, NetworkSetup, SetupRequest } from "./request.ts";
+export { isResponderMissing } from "./responder.ts";
+export { reviveNetwork } from "./revive.ts";
 export { networkSetupOf, setupNetwork } from "./setup.ts";
 export { type InspectedNetwork, NetworkStore } from "./store.ts";
 export { type TeardownOptions, teardownNetwork } from "./teardown.ts";

@@ -1,6 +1,7 @@
 /**
  * The proxy of a container: a small process of C, `runt-proxy`, for those of its published ports that the kernel's rules
  * cannot carry. It gets its sockets from us, so that nobody waits for it, and ends with the container's cable.
+ * Its arguments say what it carries: see find-proxy.ts.
  */
 import { messageOf } from "../../errors.ts";
 import type { Fd } from "../../linux/fd.ts";
@@ -51,7 +52,7 @@ export async function withProxyIfPossible(
   try {
     return await withProxy(record);
   } catch (error) {
-    context.log(`published ports of container ${record.id}: ${messageOf(error)}`);
+    context.log(`published ports of container ${record.id.slice(0, 12)}: ${messageOf(error)}`);
     return record;
   }
 }
@@ -86,8 +87,16 @@ function isRunning(proxy: ProxyProcess): boolean {
   return proxy.bootId === bootId() && isAlive(proxy.pid, proxy.startTime);
 }
 
+/** In whatever order. */
 function isSame(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((text, i) => text === b[i]);
+  const known = new Set(b);
+  return a.length === b.length && a.every((text) => known.has(text));
+}
+
+/** Of its command line, from which they can be read back: "tcp/::1/8080", "10.86.0.2", "80". */
+function wordsOf(forward: Forward): string[] {
+  const [protocol, from, hostPort, address, port] = formatForward(forward).split(" ") as string[];
+  return [`${protocol}/${from}/${hostPort}`, address!, port!];
 }
 
 async function startProxy(wanted: readonly Forward[]): Promise<ProxyProcess | undefined> {
@@ -97,9 +106,9 @@ async function startProxy(wanted: readonly Forward[]): Promise<ProxyProcess | un
     return fd ? [{ forward, fd: sockets.use(fd) }] : [];
   });
   if (bound.length === 0) return undefined;
-  const targets = bound.flatMap(({ forward: { way, port } }) => [way.address, String(port.containerPort)]);
+  const doors = bound.flatMap(({ forward }) => wordsOf(forward));
   const program = process.env.RUNT_PROXY ?? nativePath("runt-proxy");
-  const words = ["runt-proxy", bound[0]!.forward.way.hostLink, ...targets];
+  const words = ["runt-proxy", bound[0]!.forward.way.hostLink, ...doors];
   const pid = await spawnDetached(
     program,
     words,

@@ -11,13 +11,14 @@ import { aliasPrefix, locked, type NetworkContext, places, vethPrefix } from "./
 import { readDefinitions } from "./definitions.ts";
 import { ensureResponder } from "./dns.ts";
 import { removeUnfinished } from "./files.ts";
+import { findProxies } from "./find-proxy.ts";
 import { installedPorts, rebuildRules, removeTable } from "./firewall.ts";
 import { Members, networksWithMembers } from "./members.ts";
 import type { Network } from "./network.ts";
 import { PortClaims } from "./port-claims.ts";
-import { withProxyIfPossible } from "./proxy.ts";
 import { type ContainerRecord, readRecord, recordedIds, removeRecord, writeRecord } from "./record.ts";
 import { restoredRecord } from "./restore.ts";
+import { reviveProxy } from "./revive.ts";
 import type { InstalledPort } from "./ruleset.ts";
 import { teardownNetwork } from "./teardown.ts";
 
@@ -105,13 +106,6 @@ async function repair(
   return removed;
 }
 
-/** Somebody may have killed it. */
-async function reviveProxy(context: NetworkContext, record: ContainerRecord): Promise<void> {
-  if (record.stage !== "ready") return;
-  const revived = await withProxyIfPossible(context, record);
-  if (revived !== record) writeRecord(context.root, revived);
-}
-
 /** What the kernel has published; undefined without a table, or without the library to look at it. */
 function published(context: NetworkContext): InstalledPort[] | undefined {
   try {
@@ -147,9 +141,11 @@ function restoreLost(
     const id = ownerOf(context, cable);
     if (id !== "" && !known.has(id) && runs(id)) lost.set(id, [...(lost.get(id) ?? []), cable]);
   }
+  if (lost.size === 0) return [];
+  const proxies = findProxies();
   return [...lost].map(([id, cables]) => {
     const own = ports.filter((port) => port.id === id);
-    return restoredRecord(context, id, cables, own, networks);
+    return restoredRecord(context, id, cables, own, networks, proxies);
   });
 }
 

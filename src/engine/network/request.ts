@@ -1,7 +1,7 @@
 /** What is asked for when a container is put on its networks. */
 import type { Fd } from "../../linux/fd.ts";
 import type { PortMapping, PublishedPort } from "./port-mapping.ts";
-import type { Attachment } from "./record.ts";
+import type { Attachment, ProxyProcess } from "./record.ts";
 
 /** One network that a container is to be on. */
 export interface NetworkRequest {
@@ -44,4 +44,6 @@ export interface NetworkSetup {
   /** For its resolv.conf; empty where no network has names: then the host's servers are its own. */
   readonly nameservers: readonly string[];
   readonly searchDomains: readonly string[];
+  /** The process that carries what the kernel's rules cannot; only where there is one. */
+  readonly proxy?: ProxyProcess | undefined;
 }

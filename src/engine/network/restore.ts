@@ -1,25 +1,27 @@
 /**
  * What can be read back from the kernel of a container whose record is lost: the addresses from what is written on its
- * cables, the published ports from the rules. Without it they would be given to others.
+ * cables, the published ports from the rules and from its proxy's arguments. Without it they would be given to others.
  */
-import { parseCidr, parseInetAddress } from "../../linux/inet-address.ts";
+import { parseCidr } from "../../linux/inet-address.ts";
 import type { Transport } from "../../linux/inet-socket.ts";
 import type { Link } from "../../linux/rtnetlink.ts";
 import { aliasPrefix, type NetworkContext } from "./context.ts";
 import { macAddressFor } from "./endpoint.ts";
 import { type Network, subnetOf } from "./network.ts";
 import type { PublishedPort } from "./port-mapping.ts";
-import type { Attachment, ContainerRecord } from "./record.ts";
+import type { Attachment, ContainerRecord, ProxyProcess } from "./record.ts";
 import type { InstalledPort } from "./ruleset.ts";
 
-/** The record of a container by its cables and ports. It has no names but the start of its ID. */
+/** The record of a container by its cables, ports and proxy. It has no names but the start of its ID. */
 export function restoredRecord(
   context: NetworkContext,
   id: string,
   cables: readonly Link[],
   ports: readonly InstalledPort[],
   networks: readonly Network[],
+  proxies: ReadonlyMap<string, ProxyProcess>,
 ): ContainerRecord {
+  const proxy = cables.map(({ name }) => proxies.get(name)).find((found) => found !== undefined);
   const attachments = cables.flatMap((cable) => restoredAttachment(context, cable, networks) ?? []);
   return {
     id,
@@ -28,8 +30,9 @@ export function restoredRecord(
     namespace: "",
     stage: "ready",
     attachments: attachments.sort((a, b) => (a.interfaceName < b.interfaceName ? -1 : 1)),
-    ports: restoredPorts(ports),
+    ports: restoredPorts(ports, proxy?.forwards ?? []),
     nameservers: [],
+    ...(proxy && { proxy }),
   };
 }
 
@@ -69,20 +72,40 @@ function restoredAttachment(
   };
 }
 
-/** One that is there for both families was published for all addresses. */
-function restoredPorts(ports: readonly InstalledPort[]): PublishedPort[] {
+/**
+ * One that is there for both families was published for all addresses.
+ * @param forwards as `formatForward` writes them
+ */
+function restoredPorts(ports: readonly InstalledPort[], forwards: readonly string[]): PublishedPort[] {
   const restored = new Map<string, PublishedPort>();
+  const put = (protocol: string, address: string, hostPort: number, containerPort: number): void => {
+    const isAny = address === anyIpv4 || address === anyIpv6;
+    const key = keyOf(protocol, isAny ? "*" : address, hostPort);
+    const known = isAny ? restored.get(key) : undefined;
+    const hostAddress = known && known.hostAddress !== address ? "" : address;
+    restored.set(key, { hostAddress, hostPort, containerPort, protocol: protocol as Transport });
+  };
   for (const { map, protocol, hostAddress, hostPort, containerPort } of ports) {
-    const isAny = map.startsWith("any");
-    const address = isAny ? (map === "any6" ? "::" : "0.0.0.0") : hostAddress;
-    const key = `${protocol} ${isAny ? "*" : address} ${hostPort}`;
-    const both = isAny && restored.has(key);
-    restored.set(key, {
-      hostAddress: both ? "" : parseInetAddress(address) ? address : "",
-      hostPort,
-      containerPort,
-      protocol: protocol as Transport,
-    });
+    const address = map === "any4" ? anyIpv4 : map === "any6" ? anyIpv6 : hostAddress;
+    put(protocol, address, hostPort, containerPort);
+  }
+  const doors = forwards.map((text) => text.split(" ") as [string, string, string, string, string]);
+  // ::1 is among all addresses of IPv6, and so comes last.
+  const isLoopback = (address: string): number => (address === loopback ? 1 : 0);
+  for (const [protocol, address, hostPort, , port] of doors.sort(
+    (a, b) => isLoopback(a[1]) - isLoopback(b[1]),
+  )) {
+    const all = restored.get(keyOf(protocol, "*", Number(hostPort)));
+    if (address !== loopback || all === undefined || all.hostAddress === anyIpv4)
+      put(protocol, address, Number(hostPort), Number(port));
   }
   return [...restored.values()];
+}
+
+const anyIpv4 = "0.0.0.0";
+const anyIpv6 = "::";
+const loopback = "::1";
+
+function keyOf(protocol: string, address: string, hostPort: number): string {
+  return `${protocol} ${address} ${hostPort}`;
 }

@@ -198,13 +198,14 @@ export function networkSetupOf({ root }: NetworkContext, id: string): NetworkSet
 }
 
 /** What a container has, from its record. */
-export function setupOf({ id, attachments, ports }: ContainerRecord): NetworkSetup {
+export function setupOf({ id, attachments, ports, proxy }: ContainerRecord): NetworkSetup {
   return {
     id,
     attachments,
     ports,
     nameservers: [...new Set(attachments.flatMap(({ nameservers }) => nameservers))],
     searchDomains: [...new Set(attachments.flatMap(({ searchDomains }) => searchDomains))],
+    ...(proxy && { proxy }),
   };
 }
 

@@ -3,6 +3,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { RuntError } from "../../errors.ts";
 import { removeBridge } from "./bridge.ts";
+import { isBuiltin, type ListedNetwork, modeNetworks, refuseCreation, refuseRemoval } from "./builtin.ts";
 import { locked, type NetworkContext, places } from "./context.ts";
 import {
   findDefinition,
@@ -17,7 +18,8 @@ import { defineNetwork, type NetworkOptions } from "./network-options.ts";
 import { readRecord, recordedIds } from "./record.ts";
 
 /** A network with who is on it now. */
-export interface InspectedNetwork extends Network {
+export interface InspectedNetwork extends ListedNetwork {
+  /** Who has an address there: nobody of `host` and `none`. */
   readonly containers: readonly {
     readonly id: string;
     readonly names: readonly string[];
@@ -46,6 +48,7 @@ export class NetworkStore {
    * @throws {RuntError} InvalidArgument; AlreadyExists: name, bridge or subnet in use; Unavailable
    */
   async create(options: NetworkOptions, signal?: AbortSignal): Promise<Network> {
+    if (isBuiltin(options.name)) throw refuseCreation(options.name);
     if (options.driver === "cni") {
       const { readConfigList } = await import("../../spec/cni/config.ts");
       readConfigList(options.cni ?? {}, { where: `network ${options.name}`, operation: "network create" });
@@ -58,19 +61,25 @@ export class NetworkStore {
     });
   }
 
-  /** In the order of their names; the default network is among them once it was used. */
-  list(): Network[] {
-    return readDefinitions(this.#context.definitions);
+  /** In the order of their names. `bridge`, `host` and `none` are always among them. */
+  async list(): Promise<ListedNetwork[]> {
+    await this.#defaultNetwork();
+    return [...modeNetworks(this.#context), ...readDefinitions(this.#context.definitions)].sort((a, b) =>
+      a.name < b.name ? -1 : 1,
+    );
   }
 
   /** By name, ID or the start of one. @throws {RuntError} NotFound; InvalidArgument where several fit */
-  get(nameOrId: string): Network {
-    return findDefinition(this.#context.definitions, nameOrId, "network inspect");
+  async get(nameOrId: string): Promise<ListedNetwork> {
+    if (nameOrId === defaultNetworkName) return await this.#defaultNetwork();
+    return (
+      this.#modeNetwork(nameOrId) ?? findDefinition(this.#context.definitions, nameOrId, "network inspect")
+    );
   }
 
   /** @throws {RuntError} as `get` */
-  inspect(nameOrId: string): InspectedNetwork {
-    const network = this.get(nameOrId);
+  async inspect(nameOrId: string): Promise<InspectedNetwork> {
+    const network = await this.get(nameOrId);
     const { root } = this.#context;
     const containers = recordedIds(root).flatMap((id) => {
       const record = readRecord(root, id);
@@ -87,12 +96,13 @@ export class NetworkStore {
    * @throws {RuntError} NotFound; FailedPrecondition while a container is on it, or for the default network
    */
   async remove(nameOrId: string, signal?: AbortSignal): Promise<Network> {
+    const mode = this.#modeNetwork(nameOrId);
+    if (mode) throw refuseRemoval(mode.name);
     return await locked(this.#context, signal, () => {
+      if (nameOrId === defaultNetworkName) throw refuseRemoval(nameOrId);
       const network = findDefinition(this.#context.definitions, nameOrId, "network rm");
       const site = { operation: "network rm", subject: `network ${network.name}` };
-      if (network.name === defaultNetworkName) {
-        throw new RuntError("FailedPrecondition", "the default network cannot be removed", site);
-      }
+      if (network.name === defaultNetworkName) throw refuseRemoval(network.name);
       const users = this.#users(network);
       if (users.length > 0) {
         throw new RuntError(
@@ -128,6 +138,24 @@ export class NetworkStore {
       for (const network of idle) this.#remove(network);
       return idle;
     });
+  }
+
+  /** `host` or `none`, by name or as other networks by the start of its ID, long enough not to be another's by chance. */
+  #modeNetwork(nameOrId: string): ListedNetwork | undefined {
+    const isPrefix = /^[0-9a-f]{12,}$/.test(nameOrId);
+    return modeNetworks(this.#context).find(
+      ({ name, id }) => name === nameOrId || (isPrefix && id.startsWith(nameOrId)),
+    );
+  }
+
+  /** Made at the first look at it. */
+  async #defaultNetwork(): Promise<Network> {
+    return (
+      readDefinition(this.#context.definitions, defaultNetworkName) ??
+      (await locked(this.#context, undefined, () =>
+        networkForUse(this.#context, defaultNetworkName, "network ls"),
+      ))
+    );
   }
 
   #users(network: Network): string[] {

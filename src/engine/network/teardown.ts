@@ -97,7 +97,7 @@ export function leaveMembers({ root, definitions }: NetworkContext, name: string
 
 /** The container is not on that network. */
 export function noSuchAttachment(id: string, network: string, operation: string): RuntError {
-  return new RuntError("NotFound", `container ${id} is not on network ${network}`, {
+  return new RuntError("NotFound", `container ${id.slice(0, 12)} is not on network ${network}`, {
     operation,
     subject: `container ${id}`,
   });

@@ -1,6 +1,7 @@
 /** The OCI runtime of a container, as the engine uses it: ours, in this process, or another's program. */
 import type { Waiting } from "../../runtime/create/conversation.ts";
 import type { IdleShim } from "../../runtime/create/shim.ts";
+import type { Config } from "../../spec/runtime/config.ts";
 import type { LinuxResources } from "../../spec/runtime/resources.ts";
 import type { EngineContext } from "../context.ts";
 import type { MonitorSettings } from "../monitor/create.ts";
@@ -9,6 +10,8 @@ import type { ContainerRecord, ProcessId } from "../record.ts";
 export interface OciCreateOptions {
   /** config.json as a value; its first mount is that of the root file system. */
   readonly config: Record<string, unknown>;
+  /** What our own runtime would make of it, where that is known; see spec/usual.ts. */
+  readonly complete?: Config | undefined;
   readonly monitor: MonitorSettings;
   readonly waiting: Waiting;
   /** Started already; for our own runtime. It stays the caller's. */

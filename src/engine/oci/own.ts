@@ -8,8 +8,10 @@ import type { OciRuntime } from "./oci.ts";
 
 export function ownRuntime({ layout, runtime }: EngineContext, id: string): OciRuntime {
   return {
-    async create(options) {
-      const { state } = await createMonitored(runtime, id, { bundle: layout.container(id), ...options });
+    async create({ complete, ...options }) {
+      const bundle = layout.container(id);
+      const loaded = complete && { path: bundle, config: complete };
+      const { state } = await createMonitored(runtime, id, { bundle, loaded, ...options });
       return state.init!;
     },
     start: (waiting) => startContainer(runtime, id, waiting === "blocking" ? waitBlocking : waitOnThread),

@@ -1,6 +1,6 @@
 /** config.json of a container: request, definition and facts about the host, put together. Pure. */
 import type { ImageUser } from "../../image/unpack/user.ts";
-import { OCI_VERSION_MAX } from "../../spec/runtime/version.ts";
+import { OCI_VERSION_MAX } from "../../spec/runtime/versions.ts";
 import type { NetworkPlan } from "../network-driver.ts";
 import type { Definition } from "../record.ts";
 import type { ContainerRequest } from "../request.ts";

@@ -1,6 +1,7 @@
 /** `mounts` of config.json: what every container has, then what was asked for. Pure. */
 
 import type { SnapshotMount } from "../../image/snapshot/overlay.ts";
+import { subdirWord } from "../../spec/runtime/mount-options.ts";
 import type { ResolvedMount } from "../record.ts";
 import type { ContainerRequest } from "../request.ts";
 
@@ -16,7 +17,7 @@ export interface MountFacts {
   readonly hostSys: boolean;
   /** A directory of the host that /dev/shm is to be; undefined: a tmpfs of its own. */
   readonly sharedMemory: string | undefined;
-  /** Where that part of a volume is which is mounted: by destination. */
+  /** Where that part of a volume is which is mounted, by destination, for a runtime that cannot look it up itself. */
   readonly volumes: ReadonlyMap<string, string>;
   /** Mounts of images: by destination. */
   readonly images: ReadonlyMap<string, readonly SpecMount[]>;
@@ -99,8 +100,12 @@ function askedMount(mount: ResolvedMount, facts: MountFacts): readonly SpecMount
         { destination, type: "tmpfs", source: "tmpfs", options: [...tmpfsOptions(mount.options), ...access] },
       ];
     case "volume": {
-      const source = facts.volumes.get(destination) ?? mount.source;
-      return [{ destination, type: "bind", source, options: ["rbind", "rprivate", ...access] }];
+      const part = facts.volumes.get(destination);
+      // Looked up as it is mounted: another container may change what lies in the volume at any moment.
+      const subdir =
+        mount.subpath !== undefined && part === undefined ? [`${subdirWord}${mount.subpath}`] : [];
+      const options = ["rbind", "rprivate", ...access, ...subdir];
+      return [{ destination, type: "bind", source: part ?? mount.source, options }];
     }
     case "image":
       return facts.images.get(destination) ?? [];

@@ -10,7 +10,7 @@ export interface EngineEvent {
   readonly type: "container" | "volume" | "network" | "image";
   /** docker's words: create, start, die, kill, oom, destroy, … */
   readonly action: string;
-  /** ID of the container or network, name of the volume. */
+  /** ID of the container, image or network, name of the volume; of an image that is pulled or pushed the name. */
   readonly actor: string;
   readonly attributes: Readonly<Record<string, string>>;
 }

@@ -7,7 +7,7 @@ import type { SnapshotStore } from "../../image/snapshot/store.ts";
 import { Fd } from "../../linux/fd.ts";
 import { makeDirectory } from "../../linux/make-directory.ts";
 import { O_PATH, openat2, RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS } from "../../linux/openat2.ts";
-import { hasCode } from "../../linux/system-error.ts";
+import { errnoText } from "../../linux/system-error.ts";
 import type { ResolvedMount } from "../record.ts";
 
 type Mount<Type> = Extract<ResolvedMount, { readonly type: Type }>;
@@ -42,30 +42,50 @@ function noSource({ source, destination }: Mount<"bind">, operation: string, cau
 
 /**
  * Where on the host the part of a volume is that is to be mounted. Whoever writes to the volume may have made links in it:
- * none of them leads out.
- * @throws {RuntError} InvalidArgument for one that does, NotFound
+ * none of them leads out, but at the next moment another thing may be there.
+ * @throws {RuntError} InvalidArgument for one that does, NotFound, PermissionDenied
  */
 export function volumePart({ source, subpath, name, destination }: Mount<"volume">): string {
   if (subpath === undefined) return source;
-  const refuse = (kind: ErrorKind, why: string, code: string, cause: unknown): RuntError =>
-    new RuntError(
-      kind,
-      `volume-subpath ${subpath} ${why} volume ${name}`,
-      { operation: "start", subject: `mount at ${destination}`, path: source, code },
-      cause,
-    );
-  using volume = new Fd(openSync(source, O_PATH));
   try {
+    using volume = new Fd(openSync(source, O_PATH));
     // A slash before it means nothing: it is below the volume all the same.
     const path = `./${subpath}`;
     using part = openat2(volume, path, { flags: O_PATH, resolve: RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS });
     return readlinkSync(`/proc/self/fd/${part.n}`);
   } catch (error) {
-    if (hasCode(error, "EXDEV")) throw refuse("InvalidArgument", "leads out of", "EXDEV", error);
-    if (hasCode(error, "ENOENT")) throw refuse("NotFound", "is not in", "ENOENT", error);
-    throw error;
+    const { code = "", errno = 0 } = error as NodeJS.ErrnoException;
+    const { kind, why, hint } = refusals[code] ?? {
+      kind: "InvalidArgument",
+      why: `cannot be looked up (${errnoText(-errno)}) in`,
+    };
+    throw new RuntError(
+      kind,
+      `volume-subpath ${subpath} ${why} volume ${name}`,
+      { operation: "start", subject: `mount at ${destination}`, path: source, code, ...(hint && { hint }) },
+      error,
+    );
   }
 }
+
+interface Refusal {
+  readonly kind: ErrorKind;
+  readonly why: string;
+  readonly hint?: string;
+}
+
+const missing: Refusal = { kind: "NotFound", why: "is not in" };
+
+const refusals: Readonly<Record<string, Refusal>> = {
+  EXDEV: { kind: "InvalidArgument", why: "leads out of" },
+  ENOENT: missing,
+  ENOTDIR: missing,
+  EACCES: {
+    kind: "PermissionDenied",
+    why: "lies behind a directory of another user that lets nobody in, in",
+    hint: "whose it is, or root, can allow it: chmod o+x on the directories above it",
+  },
+};
 
 /**
  * The read-only mount of an image's files, or of a directory or file among them.

@@ -18,8 +18,8 @@ import { listBlobs } from "./list.ts";
 import { trashPath } from "./presence.ts";
 
 export interface CollectOptions {
-  /** To keep beside names and leases: images of containers. */
-  readonly roots?: Iterable<Digest>;
+  /** To keep beside names and leases: images of containers. Called while nobody can remove a name. */
+  readonly roots?: () => Iterable<Digest>;
   /** What a dead process left half fetched stays this long, to be gone on with. One day unless said. */
   readonly ingestAgeMs?: number;
   /**
@@ -46,12 +46,12 @@ const dayMs = 24 * 60 * 60 * 1000;
  *   nothing is removed then, because what it reached is not known any more
  */
 export async function collect(directory: ContentDirectory, options: CollectOptions): Promise<Collected> {
-  const { roots = [], ingestAgeMs = dayMs, whileLocked, signal } = options;
+  const { roots = () => [], ingestAgeMs = dayMs, whileLocked, signal } = options;
   const blobs: Digest[] = [];
   let bytes = 0;
   {
     using _lock = await directory.lock(signal);
-    const kept = await keptBy(directory, roots);
+    const kept = await keptBy(directory, roots());
     signal?.throwIfAborted();
     for await (const { digest, size } of listBlobs(directory)) {
       if (kept.digests.has(digest)) continue;

@@ -91,8 +91,10 @@ function makeParents(
 
 function copyAttributes(like: Stats | undefined, path: string): void {
   if (!like) return;
-  const { uid, gid } = lstatSync(path);
-  if (uid !== like.uid || gid !== like.gid) chownSync(path, like.uid, like.gid);
-  chmodSync(path, like.mode & 0o7777);
+  const { uid, gid, mode } = lstatSync(path);
+  const isOthers = uid !== like.uid || gid !== like.gid;
+  if (isOthers) chownSync(path, like.uid, like.gid);
+  // A change of owner takes bits of the mode away.
+  if (isOthers || mode !== like.mode) chmodSync(path, like.mode & 0o7777);
   utimesSync(path, like.atimeMs / 1000, like.mtimeMs / 1000);
 }

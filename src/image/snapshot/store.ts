@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { RuntError } from "../../errors.ts";
 import { syncfs } from "../../linux/sync.ts";
 import { hasCode } from "../../linux/system-error.ts";
+import type { Descriptor } from "../../spec/image/descriptor.ts";
 import type { ChainID, DiffID } from "../../spec/image/digest.ts";
 import { ActiveLayer } from "./active.ts";
 import { deleteTree, moveAside, refuseMounts } from "./aside.ts";
@@ -132,11 +133,11 @@ export class SnapshotStore {
 
   /**
    * The mount of an image's layers, with a container's own on top if there are any.
-   * @param top undefined for an image without layers, which then needs `writable`
+   * @param top or what `chain` has made of it; undefined for an image without layers, which then needs `writable`
    * @throws {RuntError} NotFound where a layer is missing; FailedPrecondition where this kernel cannot mount so many
    */
   mounts(
-    top: ChainID | undefined,
+    top: ChainID | undefined | readonly LayerRecord[],
     options: {
       writable?: WritableLayer;
       access: "rw" | "ro";
@@ -147,7 +148,8 @@ export class SnapshotStore {
     },
   ): SnapshotMount[] {
     const { writable, access, volatile = false, destination = "/", kernel } = options;
-    const image = this.chain(top).map(({ chainID }) => this.#lower(chainID));
+    const chain = typeof top === "object" ? top : this.chain(top);
+    const image = chain.map(({ chainID }) => this.#lower(chainID));
     const lowers = [...(writable ? [{ path: writable.init }] : []), ...image];
     const top2 = access === "ro" && writable ? [{ path: writable.upper }] : [];
     return [
@@ -167,12 +169,19 @@ export class SnapshotStore {
   #lower(chainID: ChainID): OverlayLower {
     const path = this.diff(chainID);
     const link = this.layout.link(chainID);
-    try {
-      if (join(this.layout.links, readlinkSync(link)) === path) return { path, link };
-    } catch (error) {
-      if (!hasCode(error, "ENOENT")) throw error;
-    }
-    return { path };
+    const { links } = this.layout;
+    return {
+      path,
+      // Looked at only where there are too many layers for their paths.
+      get link() {
+        try {
+          return join(links, readlinkSync(link)) === path ? link : undefined;
+        } catch (error) {
+          if (hasCode(error, "ENOENT")) return undefined;
+          throw error;
+        }
+      },
+    };
   }
 
   /**
@@ -206,9 +215,9 @@ export class SnapshotStore {
     return "name" in where ? join(this.layout.writable, where.name) : where.directory;
   }
 
-  /** What a container has written. */
+  /** What a container has written. Its directories are free, as for docker: some of them were made to mount on. */
   usage(writable: WritableLayer, signal?: AbortSignal): Promise<Usage> {
-    return usageOf(writable.upper, signal);
+    return usageOf(writable.upper, { directories: "free", signal });
   }
 
   /**
@@ -253,6 +262,15 @@ export class SnapshotStore {
   /** Deletes what was put aside, by whomever. */
   async emptyAside(): Promise<void> {
     for (const name of readdirSync(this.layout.aside)) await deleteTree(join(this.layout.aside, name));
+  }
+
+  /** Notes for all directories that need this layer that they may need that image, too. */
+  keepImage(top: ChainID, manifest: Descriptor): void {
+    for (const use of this.uses()) {
+      const { chainID, images = [] } = use;
+      if (chainID !== top || images.some(({ digest }) => digest === manifest.digest)) continue;
+      noteUse(this.layout.uses, { ...use, images: [...images, manifest] });
+    }
   }
 
   /** Directories that need a layer, with the layer. */

@@ -12,8 +12,17 @@ export interface Usage {
 /** st_blocks counts in these, whatever the file system's block size. */
 const blockBytes = 512;
 
+export interface UsageOptions {
+  /** Whether directories take anything; they do unless said. */
+  readonly directories?: "counted" | "free";
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Counts the tree at `path`, itself included. */
-export async function usageOf(path: string, signal?: AbortSignal): Promise<Usage> {
+export async function usageOf(
+  path: string,
+  { directories = "counted", signal }: UsageOptions = {},
+): Promise<Usage> {
   const linked = new Set<string>();
   let bytes = 0;
   let inodes = 0;
@@ -25,7 +34,7 @@ export async function usageOf(path: string, signal?: AbortSignal): Promise<Usage
       if (linked.has(id)) return;
       linked.add(id);
     }
-    bytes += stat.blocks * blockBytes;
+    if (directories === "counted" || !stat.isDirectory()) bytes += stat.blocks * blockBytes;
     inodes++;
     if (!stat.isDirectory()) return;
     for await (const entry of await opendir(at)) await visit(join(at, entry.name));

@@ -2,9 +2,10 @@
  * Who needs a layer from outside the store: the directory of a bundle or of a container's own layers. As long as that
  * directory is there, the layer and those below it stay; nobody has to say goodbye.
  */
-import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { hasCode } from "../../linux/system-error.ts";
+import type { Descriptor } from "../../spec/image/descriptor.ts";
 import type { ChainID } from "../../spec/image/digest.ts";
 import { sha256 } from "../../spec/sha256.ts";
 
@@ -13,6 +14,8 @@ export interface LayerUse {
   /** Absolute. */
   readonly path: string;
   readonly chainID: ChainID;
+  /** Manifests of images with that layer on top that were removed since, one of which may be its own. */
+  readonly images?: readonly Descriptor[];
 }
 
 /** So that there is room in a file name, of 255 bytes, for what `noteUse` puts behind it. */
@@ -34,7 +37,11 @@ export function noteUse(uses: string, use: LayerUse): void {
 
 /** Takes the note back. */
 export function dropUse(uses: string, path: string): void {
-  rmSync(fileOf(uses, path), { force: true });
+  try {
+    unlinkSync(fileOf(uses, path));
+  } catch (error) {
+    if (!hasCode(error, "ENOENT")) throw error;
+  }
 }
 
 /** The uses whose directory is still there; the notes of others are dropped. */

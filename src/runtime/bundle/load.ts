@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { RuntError } from "../../errors.ts";
-import { type Config, parseConfig, readConfig } from "../../spec/runtime/config.ts";
+import type { Config } from "../../spec/runtime/config.ts";
 
 export interface Bundle {
   /** Absolute path. */
@@ -14,10 +14,12 @@ export interface Bundle {
  * @param options config: path of the configuration, or the configuration itself; `<bundle>/config.json` if absent
  * @throws {RuntError} NotFound; InvalidArgument with the JSON path of what is wrong
  */
-export function loadBundle(
+export async function loadBundle(
   bundle: string,
   options: { config?: string | object | undefined; operation: string },
-): Bundle {
+): Promise<Bundle> {
+  schema ??= await import("../../spec/runtime/config.ts");
+  const { parseConfig, readConfig } = schema;
   const path = resolve(bundle);
   const { config, operation } = options;
   if (typeof config === "object") return { path, config: readConfig(config, "config", operation) };
@@ -38,6 +40,9 @@ export function loadBundle(
   if (last?.text !== text) last = { text, config: parseConfig(text, basename(file), operation) };
   return { path, config: last.config };
 }
+
+/** Loaded with the first configuration that is to be checked: the engine makes most of its own complete. */
+let schema: typeof import("../../spec/runtime/config.ts") | undefined;
 
 /** A program that makes one container often makes many of the same; nothing changes a configuration once it is read. */
 let last: { readonly text: string; readonly config: Config } | undefined;

@@ -44,7 +44,7 @@ export async function createContainer(
   using own = mode.shim ? undefined : new IdleShim();
   const shim = mode.shim ?? own!;
   const bundle =
-    mode.loaded ?? loadBundle(options.bundle, { config: options.config, operation: mode.operation });
+    mode.loaded ?? (await loadBundle(options.bundle, { config: options.config, operation: mode.operation }));
   if (makesNetworkAlone(bundle.config)) shim.anticipateNetwork();
   const prepared = await prepare(context, id, options, { ...mode, loaded: bundle });
   for (const warning of prepared.plan.warnings) context.log("warning", warning);

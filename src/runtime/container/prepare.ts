@@ -63,7 +63,7 @@ export async function prepare(
 ): Promise<Prepared> {
   const { operation } = mode;
   const bundle =
-    mode.loaded ?? loadBundle(options.bundle, { config: mode.config ?? options.config, operation });
+    mode.loaded ?? (await loadBundle(options.bundle, { config: mode.config ?? options.config, operation }));
   const { config } = bundle;
   const host = hostFacts();
   const facts = bundleFacts(config, bundle.path, { noPivot: options.noPivot ?? false, operation });

@@ -17,7 +17,7 @@ export async function runContainer(
   options: RunOptions,
 ): Promise<ExitStatus | undefined> {
   const detach = options.detach ?? false;
-  const loaded = loadBundle(options.bundle, { config: options.config, operation: "run" });
+  const loaded = await loadBundle(options.bundle, { config: options.config, operation: "run" });
   const terminal = !detach && options.consoleSocket === undefined && loaded.config.process.terminal;
   if (!detach && options.consoleSocket !== undefined) {
     throw new RuntError(

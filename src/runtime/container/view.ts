@@ -3,7 +3,7 @@ import { closeSync, constants, openSync } from "node:fs";
 import { Fd } from "../../linux/fd.ts";
 import { O_PATH } from "../../linux/openat2.ts";
 import { SIGKILL } from "../../linux/process.ts";
-import { OCI_VERSION_MAX } from "../../spec/runtime/version.ts";
+import { OCI_VERSION_MAX } from "../../spec/runtime/versions.ts";
 import { loadBundle } from "../bundle/load.ts";
 import { launch } from "../create/launch.ts";
 import { IdleShim } from "../create/shim.ts";
@@ -30,7 +30,7 @@ export interface View extends Disposable {
 
 /** Mounts it, until it is disposed of or this process ends. @throws {RuntError} */
 export async function openView({ operation, rootfs, readonly, mounts }: ViewOptions): Promise<View> {
-  const { config, path } = loadBundle(rootfs, {
+  const { config, path } = await loadBundle(rootfs, {
     operation,
     config: {
       ociVersion: OCI_VERSION_MAX,

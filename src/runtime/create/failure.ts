@@ -32,7 +32,7 @@ export function failureOf(operation: string, message: Message, ops: readonly Op[
     code: cause.code,
     ...hint(op, cause.code),
   };
-  const kind = kinds[cause.code] ?? "Internal";
+  const kind = leadsOut(op, message) ? "InvalidArgument" : (kinds[cause.code] ?? "Internal");
   // What another runtime says of it is said in full already.
   if (op?.op === "monitor_runtime") return new RuntError(kind, oneLine(message.text), site, cause);
   return new RuntError(kind, `unable to start container process: ${describe(message, op, ops)}`, site, cause);
@@ -80,8 +80,14 @@ function describe(message: Message, op: Op | undefined, ops: readonly Op[]): str
       "a directory is to be mounted on a file, or a file on a directory: is the source what it should be?";
     return `error during container init: ${place}${message.text}: ${reason}: ${why}`;
   }
+  if (leadsOut(op, message)) return `error during container init: ${place}${message.text}: leads out of it`;
   const number = op ? ` (op ${message.op})` : "";
   return `error during container init: ${place}${message.syscall}${message.text ? ` ${message.text}` : ""}: ${reason}${number}`;
+}
+
+/** A symbolic link below a directory, to somewhere else. */
+function leadsOut(op: Op | undefined, { errno }: Message): boolean {
+  return op?.op === "open_tree_beneath" && errno === EXDEV;
 }
 
 function isRefusedIdmap({ set }: TreeSetattr, { errno }: Message): boolean {
@@ -92,8 +98,8 @@ type TreeSetattr = Extract<Op, { op: "tree_setattr" }>;
 
 /** What the kernel means: tmpfs can since 6.3, overlay since 5.19 as far as its layers can, NFS and FUSE mostly not. */
 function describeIdmap({ tree }: TreeSetattr, ops: readonly Op[]): string {
-  const opened = ops.find((op) => op.op === "open_tree" && op.out === tree);
-  const path = opened?.op === "open_tree" ? opened.path : "it";
+  const opened = ops.find((op) => op.op.startsWith("open_tree") && "out" in op && op.out === tree);
+  const path = opened && "path" in opened ? opened.path : "it";
   return `the file system of ${path} cannot show its files with other owners (idmapped mount)`;
 }
 
@@ -105,6 +111,7 @@ function describeLookup(message: Message, reason: string, ops: readonly Op[]): s
 }
 
 const EACCES = 13;
+const EXDEV = 18;
 const ENOTDIR = 20;
 const EINVAL = 22;
 const EOPNOTSUPP = 95;

@@ -1,7 +1,7 @@
 /** Which flags of seccomp(2) this kernel has. */
 import { I32, I64, syscall } from "../../linux/ffi.ts";
 import { SYS } from "../../linux/syscall-numbers.ts";
-import { SeccompFlag } from "../../spec/runtime/seccomp.ts";
+import { SeccompFlag } from "../../spec/runtime/seccomp-words.ts";
 
 const SECCOMP_SET_MODE_FILTER = 1;
 const SECCOMP_FILTER_FLAG_NEW_LISTENER = 8;

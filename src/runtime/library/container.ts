@@ -65,7 +65,7 @@ export async function createContainer(options: ContainerOptions): Promise<Contai
     rootless: "auto",
     log: options.log ?? (() => {}),
   };
-  const loaded = loadBundle(options.bundle, { config: options.config, operation: "create" });
+  const loaded = await loadBundle(options.bundle, { config: options.config, operation: "create" });
   const stdio = new Stdio(loaded.config.process.terminal ? "terminal" : (options.stdio ?? "pipe"));
   try {
     const created = await create(

@@ -1,7 +1,7 @@
 /** /dev: the devices and links that every container has, and `linux.devices`. */
 import * as k from "../../linux/mount-flags.ts";
 import type { LinuxDevice } from "../../spec/runtime/devices.ts";
-import { isBind } from "../../spec/runtime/mount.ts";
+import { isBind } from "../../spec/runtime/mount-kind.ts";
 import { Make, type Op } from "../wire/ops.ts";
 import type { PlanContext } from "./context.ts";
 

@@ -54,7 +54,7 @@ export interface HealthRequest extends HostCommand {
   readonly startPeriodMs: number;
   /** Between checks in that time; 0: `intervalMs`. */
   readonly startIntervalMs: number;
-  /** Run each time that the container gets healthy or unhealthy, which is in the record by then. */
+  /** Run each time that the container gets healthy or unhealthy, with that as one word more. */
   readonly change?: HostCommand | undefined;
 }
 

@@ -1,5 +1,6 @@
 /** Sorts the words of `mounts[].options` by the system call that they belong to. */
 import * as k from "../../linux/mount-flags.ts";
+import { subdirWord } from "../../spec/runtime/mount-options.ts";
 
 /** A change of mount attributes, as mount_setattr(2) takes it. */
 export interface AttributeChange {
@@ -24,6 +25,8 @@ export interface SortedMountOptions {
   readonly idmap: "none" | "idmap" | "ridmap";
   /** The last path component of the source, or of the destination, must not be a symlink (crun). */
   readonly sourceNofollow: boolean;
+  /** Path below the source of what is to be mounted of it; undefined: all of it. */
+  readonly subdirectory: string | undefined;
 }
 
 const atime = (mode: number): AttributeChange => ({ set: mode, clear: k.MOUNT_ATTR__ATIME });
@@ -83,6 +86,7 @@ export function sortMountOptions(options: readonly string[], type: string | unde
   let tmpcopyup = false;
   let idmap: SortedMountOptions["idmap"] = "none";
   let sourceNofollow = false;
+  let subdirectory: string | undefined;
 
   for (const word of options) {
     const tail = word.startsWith("r") ? word.slice(1) : "";
@@ -99,6 +103,7 @@ export function sortMountOptions(options: readonly string[], type: string | unde
     else if (/^idmap(=|$)/.test(word)) idmap = "idmap";
     else if (/^ridmap(=|$)/.test(word)) idmap = "ridmap";
     else if (word === "src-nofollow") sourceNofollow = true;
+    else if (word.startsWith(subdirWord)) subdirectory = word.slice(subdirWord.length);
     else if (word === "copy-symlink" || word === "dest-nofollow") continue;
     else if (superFlags.has(word)) flags.add(word);
     else if (!ignored.has(word)) data.push(word);
@@ -115,5 +120,6 @@ export function sortMountOptions(options: readonly string[], type: string | unde
     tmpcopyup,
     idmap,
     sourceNofollow,
+    subdirectory,
   };
 }

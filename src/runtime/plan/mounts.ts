@@ -98,22 +98,25 @@ function bindOps(
       { operation: "create", subject: `config.json: ${at}.options` },
     );
   }
+  const flags = k.OPEN_TREE_CLONE | (options.bind === "rbind" ? k.AT_RECURSIVE : 0);
+  const { subdirectory } = options;
   const open: Op[] = [
-    {
-      op: "open_tree",
-      out: tree,
-      dir: null,
-      path,
-      flags:
-        k.OPEN_TREE_CLONE |
-        (options.bind === "rbind" ? k.AT_RECURSIVE : 0) |
-        (options.sourceNofollow ? AT_SYMLINK_NOFOLLOW : 0),
-    },
+    subdirectory === undefined
+      ? {
+          op: "open_tree",
+          out: tree,
+          dir: null,
+          path,
+          flags: flags | (options.sourceNofollow ? AT_SYMLINK_NOFOLLOW : 0),
+        }
+      : // "./": a slash before it means nothing.
+        { op: "open_tree_beneath", out: tree, root: path, path: `./${subdirectory}`, flags },
   ];
   // A copy made in the host's mount namespace is a peer of the original until it is told otherwise.
   if (context.sourcePhase === "shim" && !context.sharesMounts) open.push(slaveTree(tree));
   const idmap = idmapOps(context, mount, options, { tree, at, maps });
-  const make = kind === "directory" ? Make.directory : Make.file;
+  // What lies below a directory may be another thing by the time that it is opened.
+  const make = subdirectory !== undefined ? Make.alike : kind === "directory" ? Make.directory : Make.file;
   const place = [placeOp(context, { tree, path: mount.destination, make, strict: 0 })];
   // Idmapping asks for CAP_SYS_ADMIN where the file system was mounted, so it is the shim's.
   if (context.sourcePhase === "shim" || idmap.length > 0) {

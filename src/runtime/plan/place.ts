@@ -1,6 +1,6 @@
 /** Where a mount goes: onto a path in the root file system, or as the root file system itself. */
 import { posix } from "node:path";
-import { isBind } from "../../spec/runtime/mount.ts";
+import { isBind } from "../../spec/runtime/mount-kind.ts";
 import type { Op } from "../wire/ops.ts";
 import type { PlanContext } from "./context.ts";
 

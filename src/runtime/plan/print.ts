@@ -121,7 +121,7 @@ const readers: Record<string, (value: number | bigint) => string> = {
     Number(value) === 0o020000 ? "character" : Number(value) === 0o060000 ? "block" : String(value),
   gid: (value) => (Number(value) === 0xffff_ffff ? "unchanged" : String(value)),
   point: (value) => syncPoints[Number(value)] ?? String(value),
-  make: (value) => ["a directory", "a file", "nothing"][Number(value)] ?? String(value),
+  make: (value) => ["a directory", "a file", "nothing", "the same"][Number(value)] ?? String(value),
 };
 
 /** Arguments that say nothing where they are zero. */
@@ -156,7 +156,7 @@ function formatValue(op: Op, name: string, type: string, value: unknown): string
   if (type === "str" || type === "slot") return type === "str" ? quoted(String(value)) : String(value);
   const number = value as number | bigint;
   if (name === "flags" && op.op === "unshare") return namespaceNames(Number(number));
-  if (name === "flags" && op.op === "open_tree") return openTreeNames(Number(number));
+  if (name === "flags" && op.op.startsWith("open_tree")) return openTreeNames(Number(number));
   const read = readers[name];
   if (
     read &&

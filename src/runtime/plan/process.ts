@@ -1,7 +1,8 @@
 /** `process`: what execve inherits. Used by create and, with a joined container around it, by exec. */
 import { RuntError } from "../../errors.ts";
 import { capabilityNumber } from "../../spec/runtime/capabilities.ts";
-import { type LinuxCapabilities, type Process, RLIMITS } from "../../spec/runtime/process.ts";
+import type { LinuxCapabilities, Process } from "../../spec/runtime/process.ts";
+import { RLIMITS } from "../../spec/runtime/rlimits.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { Op } from "../wire/ops.ts";
 import { ioPriorityOps, schedulerOps } from "./scheduling.ts";

@@ -1,11 +1,8 @@
 /** `process.scheduler`, `process.ioPriority`, CPU affinity and `linux.memoryPolicy` as the kernel's structs. */
 
-import { parseCpuList } from "../../spec/runtime/cpu-list.ts";
-import {
-  type LinuxMemoryPolicy,
-  MEMORY_POLICY_FLAGS,
-  MEMORY_POLICY_MODES,
-} from "../../spec/runtime/memory-policy.ts";
+import { parseCpuList } from "../../spec/runtime/cpu-ranges.ts";
+import type { LinuxMemoryPolicy } from "../../spec/runtime/memory-policy.ts";
+import { MEMORY_POLICY_FLAGS, MEMORY_POLICY_MODES } from "../../spec/runtime/memory-policy-words.ts";
 import type { LinuxIOPriority, Scheduler } from "../../spec/runtime/process.ts";
 import type { Op } from "../wire/ops.ts";
 

@@ -1,5 +1,5 @@
 /** Which architectures a kernel can run, how `seccomp_data.arch` names them and how wide their arguments are. */
-import type { Arch } from "../../spec/runtime/seccomp.ts";
+import type { Arch } from "../../spec/runtime/seccomp-words.ts";
 import { shared, tables } from "./syscall-tables.ts";
 
 /** Machines runt runs on, as `uname -m` and `process.arch` (x64, arm64) tell them. */

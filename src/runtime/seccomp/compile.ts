@@ -11,7 +11,8 @@
  * @see runtime-spec 1.3 config-linux.md#seccomp
  */
 import { RuntError } from "../../errors.ts";
-import type { LinuxSeccomp, SeccompAction, SeccompFlag } from "../../spec/runtime/seccomp.ts";
+import type { LinuxSeccomp } from "../../spec/runtime/seccomp.ts";
+import type { SeccompAction, SeccompFlag } from "../../spec/runtime/seccomp-words.ts";
 import { archsFor, type HostArch } from "./archs.ts";
 import { assemble } from "./assemble.ts";
 import { BPF, SeccompData } from "./bpf.ts";

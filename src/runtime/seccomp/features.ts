@@ -1,5 +1,5 @@
 /** What the `features` document says about seccomp. @see runtime-spec 1.3 features-linux.md#seccomp */
-import { Arch, SeccompAction, SeccompFlag, SeccompOperator } from "../../spec/runtime/seccomp.ts";
+import { Arch, SeccompAction, SeccompFlag, SeccompOperator } from "../../spec/runtime/seccomp-words.ts";
 
 /** `linux.seccomp` of the features document. */
 export interface SeccompFeatures {

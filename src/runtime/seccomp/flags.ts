@@ -1,6 +1,7 @@
 /** The flags of seccomp(2) that a profile asks for, where this kernel has them. */
 import { RuntError } from "../../errors.ts";
-import { type LinuxSeccomp, SeccompFlag } from "../../spec/runtime/seccomp.ts";
+import type { LinuxSeccomp } from "../../spec/runtime/seccomp.ts";
+import { SeccompFlag } from "../../spec/runtime/seccomp-words.ts";
 import { SECCOMP_FILTER_FLAG_NEW_LISTENER } from "./bpf.ts";
 
 /**

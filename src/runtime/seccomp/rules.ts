@@ -1,11 +1,7 @@
 /** From the entries of a profile to the rules of each system call number, in the order in which they are tried. */
 import { RuntError } from "../../errors.ts";
-import {
-  type LinuxSeccomp,
-  type LinuxSeccompArg,
-  SeccompAction,
-  type SeccompOperator,
-} from "../../spec/runtime/seccomp.ts";
+import type { LinuxSeccomp, LinuxSeccompArg } from "../../spec/runtime/seccomp.ts";
+import { SeccompAction, type SeccompOperator } from "../../spec/runtime/seccomp-words.ts";
 import { ARM_PRIVATE_BASE, type ArchFacts, syscallNumbers } from "./archs.ts";
 import { SECCOMP_RET_DATA } from "./bpf.ts";
 import { multiplexed } from "./multiplexed.ts";

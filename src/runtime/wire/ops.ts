@@ -63,6 +63,11 @@ export const opTable = {
   propagation: { phases: init, args: { path: "str", propagation: "num", at_flags: "num" } },
   /** open_tree(2): a detached copy of the mount at `path`, relative to `dir` (or the cwd), kept in `out`. */
   open_tree: { phases: shimOrInit, args: { out: "slot", dir: "slot", path: "str", flags: "num" } },
+  /** The same of `path` below the directory `root`, which openat2(2) looks up: no symbolic link in it leads out. */
+  open_tree_beneath: {
+    phases: shimOrInit,
+    args: { out: "slot", root: "str", path: "str", flags: "num" },
+  },
   /** mount_setattr(2) on a tree that nobody sees yet. */
   tree_setattr: {
     phases: shimOrInit,
@@ -233,8 +238,8 @@ export type Op = {
   };
 }[OpName];
 
-/** What `move_mount` makes when there is nothing to mount on. */
-export const Make = { directory: 0, file: 1, nothing: 2 } as const;
+/** What `move_mount` makes when there is nothing to mount on; `alike`: a directory for a directory, a file for a file. */
+export const Make = { directory: 0, file: 1, nothing: 2, alike: 3 } as const;
 
 /** The points at which the runtime has something to do; the numbers travel in `sync`. */
 export const syncPoints = ["maps", "cgroup", "network", "hooks", "seccomp"] as const;

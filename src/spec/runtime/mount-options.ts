@@ -93,7 +93,17 @@ export const mountOptions: readonly MountOption[] = [
   ...extensions,
 ].sort();
 
+/**
+ * Of a bind mount: the path below its source that is mounted of it, and from which no symbolic link leads out. mount(8) has
+ * it for other mounts. It is runt's engine that writes it, and no feature to be announced.
+ */
+export const subdirWord = "X-mount.subdir=";
+
 /** Whether `word` is about the mount; any other word is data for the filesystem. */
 export function isMountOption(word: string): boolean {
-  return (mountOptions as readonly string[]).includes(word) || /^r?idmap=/.test(word);
+  return (
+    (mountOptions as readonly string[]).includes(word) ||
+    /^r?idmap=/.test(word) ||
+    word.startsWith(subdirWord)
+  );
 }

@@ -17,7 +17,7 @@ export const Mount = object(() => ({
   destination,
   /** Host path, device or dummy name. A relative bind source is read from the bundle. */
   source: optionalText,
-  /** Filesystem type as in /proc/filesystems. A bind mount is told by its options (see `isBind`). */
+  /** Filesystem type as in /proc/filesystems. A bind mount is told by its options (see mount-kind.ts). */
   type: optionalText,
   /** mount(8) words and filesystem-specific data, in order; a later word wins. */
   options: texts,
@@ -26,13 +26,3 @@ export const Mount = object(() => ({
   gidMappings: idMappings,
 }));
 export type Mount = Infer<typeof Mount>;
-
-/** Whether the mount is a bind mount: by the words "bind" and "rbind", or by the pseudo-type that callers also write. */
-export function isBind(mount: Mount): boolean {
-  return mount.type === "bind" || mount.options.includes("bind") || mount.options.includes("rbind");
-}
-
-/** Whether the mount gets an id map: by its own mappings, or by "idmap" or "ridmap" in its options. */
-export function isIdMapped(mount: Mount): boolean {
-  return mount.uidMappings.length > 0 || mount.options.some((word) => /^r?idmap(=|$)/.test(word));
-}

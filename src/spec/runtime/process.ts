@@ -13,6 +13,7 @@ import {
   texts,
   uint64,
 } from "./leaves.ts";
+import { RLIMITS } from "./rlimits.ts";
 import { defaulted, filled, type Infer, leaf, list, mustBe, object, optional, refuse } from "./schema.ts";
 
 export const User = object(() => ({
@@ -47,26 +48,6 @@ export const LinuxCapabilities = object(() => ({
   ambient: texts,
 }));
 export type LinuxCapabilities = Infer<typeof LinuxCapabilities>;
-
-/** The resources of setrlimit(2), with the numbers of `<asm-generic/resource.h>`. */
-export const RLIMITS = {
-  RLIMIT_CPU: 0,
-  RLIMIT_FSIZE: 1,
-  RLIMIT_DATA: 2,
-  RLIMIT_STACK: 3,
-  RLIMIT_CORE: 4,
-  RLIMIT_RSS: 5,
-  RLIMIT_NPROC: 6,
-  RLIMIT_NOFILE: 7,
-  RLIMIT_MEMLOCK: 8,
-  RLIMIT_AS: 9,
-  RLIMIT_LOCKS: 10,
-  RLIMIT_SIGPENDING: 11,
-  RLIMIT_MSGQUEUE: 12,
-  RLIMIT_NICE: 13,
-  RLIMIT_RTPRIO: 14,
-  RLIMIT_RTTIME: 15,
-} as const;
 
 export const POSIXRlimit = object(() => ({
   type: oneOf(Object.keys(RLIMITS) as (keyof typeof RLIMITS)[]),

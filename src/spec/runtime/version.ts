@@ -2,10 +2,6 @@
 import { readText } from "./leaves.ts";
 import { leaf, mustBe, refuse, show } from "./schema.ts";
 
-/** The oldest and the newest runtime specification that is understood. */
-export const OCI_VERSION_MIN = "1.0.0";
-export const OCI_VERSION_MAX = "1.3.0";
-
 const SEMVER =
   /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-(0|[1-9]\d*|\d*[A-Za-z-][\dA-Za-z-]*)(\.(0|[1-9]\d*|\d*[A-Za-z-][\dA-Za-z-]*))*)?(\+[\dA-Za-z-]+(\.[\dA-Za-z-]+)*)?$/;
 

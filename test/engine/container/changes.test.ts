@@ -11,7 +11,7 @@ import { requestOf } from "../../../src/engine/request-defaults.ts";
 import { testPrefix } from "../../support/bundle.ts";
 import { eventually } from "../../support/container.ts";
 import { asRoot } from "../../support/needs.ts";
-import { forgetEngines, prepareEngines, TestEngine } from "../an-engine.ts";
+import { archivePath, forgetEngines, prepareEngines, TestEngine } from "../an-engine.ts";
 
 beforeAll(prepareEngines);
 afterAll(forgetEngines);
@@ -156,6 +156,64 @@ describe("commit", () => {
       ).toBe(" file link");
     },
   );
+
+  asRoot(
+    "the container's image may be removed before; what is needed of it goes with the container",
+    async () => {
+      await using t = await TestEngine.open();
+      const store = await t.engine.images();
+      const { id: image } = (await store.find("bb", { operation: "test" })).image;
+      const id = await t.running(t.script("echo first > /first; echo done; sleep 60"));
+      await t.said(id, "done");
+      await expect(store.remove("bb", { force: false })).rejects.toMatchObject({
+        kind: "FailedPrecondition",
+      });
+      const removed = await store.remove("bb", { force: true });
+      expect(removed).toMatchObject({ deleted: [image], layers: [] });
+      expect(await store.list()).toEqual([]);
+      // Another one's removal, with the same layer, collects what nobody needs.
+      await store.import(archivePath(), "other", { message: "another" });
+      expect(await store.remove("other", { force: true })).toMatchObject({ layers: [] });
+      await t.engine.commit(id, { name: "made:1" });
+      const { id: made } = (await store.find("made:1", { operation: "test" })).image;
+      const events = t.engine.context.store.events.after(0).filter(({ type }) => type === "image");
+      expect(events.map(({ action, actor, attributes }) => [action, actor, attributes.name])).toEqual([
+        ["tag", image, "bb:latest"],
+        ["import", image, "bb:latest"],
+        ["untag", image, "bb:latest"],
+        ["delete", image, image],
+        ["tag", expect.any(String), "other:latest"],
+        ["import", expect.any(String), "other:latest"],
+        ["untag", expect.any(String), "other:latest"],
+        ["delete", expect.any(String), expect.any(String)],
+        ["tag", made, "made:1"],
+      ]);
+      expect((await store.fsck()).content.problems).toEqual([]);
+      const request = t.request({ image: "made:1", command: ["cat", "/first", "/data/file"] });
+      expect((await t.output(request)).stdout).toBe("first\nfrom the image\n");
+      // Once more, of one that does not run, and by a process that has not seen the image.
+      await t.engine.stop(id, { timeoutSeconds: 0 });
+      using again = await t.again();
+      expect(await again.commit(id, { name: "made:2" })).toMatch(/^sha256:/);
+      await t.engine.remove(id, { force: true });
+      await store.remove("made:1", { force: false });
+      await store.remove("made:2", { force: false });
+      for (const digest of [image, made]) expect(await store.stores.content.has(digest)).toBe(false);
+      expect(store.stores.snapshots.list()).toEqual([]);
+    },
+  );
+
+  asRoot("an image that lost its name is not pruned while a container has it", async () => {
+    await using t = await TestEngine.open();
+    const store = await t.engine.images();
+    const { id } = await t.engine.create(t.script("true"));
+    await store.import(archivePath(), "bb", { message: "a newer one" });
+    expect(await store.prune({ what: "dangling" })).toMatchObject({ deleted: [] });
+    expect(await t.engine.commit(id)).toMatch(/^sha256:/);
+    await t.engine.remove(id);
+    const { deleted } = await store.prune({ what: "dangling" });
+    expect(deleted).toHaveLength(2);
+  });
 
   test("entrypoint and command are as the container had them", () => {
     const image = { Entrypoint: ["/entry"], Cmd: ["default"], Env: ["A=image"] };

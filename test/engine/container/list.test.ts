@@ -1,4 +1,6 @@
 /** What can be asked of containers: ps with filters, inspect, events, wait, prune, update. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect } from "vitest";
 import type { EngineEvent } from "../../../src/engine/events.ts";
 import { eventually } from "../../support/container.ts";
@@ -89,6 +91,25 @@ describe("inspect", () => {
       SizeRw: expect.any(Number),
     });
     expect(seen.Created).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z$/);
+  });
+
+  asRoot("the size of a container is that of its files: none in one that has written none", async () => {
+    await using t = await TestEngine.open();
+    const tmpfs = { type: "tmpfs", destination: "/made/to/mount/on", readonly: false, options: [] } as const;
+    const sizeOf = async (id: string) => (await t.engine.inspect(id, { size: true })) as { SizeRw: number };
+    const { id } = await t.engine.create(t.script("true", { mounts: [tmpfs] }));
+    expect(await sizeOf(id)).toMatchObject({ SizeRw: 0 });
+    (await t.engine.start(id))[Symbol.dispose]();
+    await t.becomes(id, "exited");
+    const upper = join(t.root, "containers", id, "upper");
+    expect(existsSync(join(upper, "made/to/mount/on"))).toBe(true);
+    expect(await sizeOf(id)).toMatchObject({ SizeRw: 0 });
+    const other = await t.running(
+      t.script("dd if=/bin/busybox of=/new bs=1k count=100; sync; echo done; sleep 60"),
+    );
+    await t.said(other, "done");
+    expect((await sizeOf(other)).SizeRw).toBeGreaterThanOrEqual(100 << 10);
+    expect((await sizeOf(other)).SizeRw).toBeLessThan(200 << 10);
   });
 
   asRoot("a policy can be changed while it runs", async () => {

@@ -71,6 +71,23 @@ describe("health", () => {
     expect(events.map((event) => event.type === "health" && event.status)).toEqual(["unhealthy", "healthy"]);
   });
 
+  asRoot("a change is told with what it was, however late that is read", async () => {
+    const tell = 'while [ ! -e "$0/go" ]; do sleep 0.02; done; echo "$1" >> "$0/changes"';
+    const change = { argv: ["/bin/sh", "-c", tell, directory], env: ["PATH=/bin:/usr/bin"] };
+    await using c = await checked('test -e "$0/well"', { retries: 1, change });
+    await c.start();
+    await becomes(c, "unhealthy");
+    writeFileSync(join(directory, "well"), "");
+    await becomes(c, "healthy");
+    writeFileSync(join(directory, "go"), "");
+    const told = await eventually(() => {
+      const lines =
+        existsSync(join(directory, "changes")) && readFileSync(join(directory, "changes"), "utf8");
+      return lines && lines.split("\n").length > 2 ? lines : undefined;
+    }, "both changes");
+    expect(told.trim().split("\n").sort()).toEqual(["healthy", "unhealthy"]);
+  });
+
   asRoot("failures in the start period do not count; a success in it does", async () => {
     await using c = await checked('echo x >> "$0/checks"; test -e "$0/well"', {
       retries: 1,

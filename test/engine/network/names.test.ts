@@ -205,6 +205,22 @@ for (const build of ["runt-dns", "sanitized/runt-dns"]) {
         expect(a.container.resolve("b")).toEqual(b.addresses);
       });
 
+      onHost(
+        "that was killed is missed by who looks at containers, and there again for one of them",
+        async () => {
+          await engine.store("create", { name: "app" });
+          const a = await named({ name: "a", networks: [{ network: "app" }] });
+          expect(await engine.call("isResponderMissing")).toBe(false);
+          const [first] = host.responders();
+          process.kill(first!, "SIGKILL");
+          await until(() => !isRunning(first!));
+          expect(await engine.call("isResponderMissing")).toBe(true);
+          await engine.call("reviveNetwork", a.container.id);
+          expect(await engine.call("isResponderMissing")).toBe(false);
+          expect(a.container.resolve("a")).toEqual(a.addresses);
+        },
+      );
+
       onHost("answers what is no proper question with an error, or not at all, and goes on", async () => {
         await engine.store("create", { name: "app" });
         const a = await named({ name: "a", networks: [{ network: "app" }] });

@@ -1,6 +1,7 @@
 /** Published ports that the kernel's rules cannot carry: on ::1, and by the family that a container has no address of. */
 
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect } from "vitest";
 import { parsePortMapping } from "../../../src/engine/network/port-mapping.ts";
 import { nativePath } from "../../../src/linux/native.ts";
@@ -206,6 +207,62 @@ for (const build of ["runt-proxy", "sanitized/runt-proxy"]) {
         expect(host.proxies()).toEqual([revived]);
         await gone(container);
       });
+
+      onHost("by itself, and comes again with a look at the container", async () => {
+        const { container } = await serving("bridge", ["0.0.0.0"], "8080:80");
+        const [pid] = host.proxies();
+        process.kill(pid!, "SIGKILL");
+        await until(() => !isRunning(pid!));
+        expect(host.ask("tcp", "::1", 8080)).toBe("connect: Connection refused");
+        // Two who look at the same moment.
+        const other = host.engine();
+        await Promise.all([engine, other].map((each) => each.call("reviveNetwork", container.id)));
+        expect(host.ask("tcp", "::1", 8080)).toMatch(/^tcp /);
+        expect(host.proxies()).toHaveLength(1);
+        expect([...engine.logged, ...other.logged]).toEqual([]);
+        await gone(container);
+      });
+
+      onHost("and another begins once, whoever looks at everything while a network is added", async () => {
+        const { container } = await serving("bridge", ["0.0.0.0"], "8080:80");
+        const { id, namespace } = container;
+        const others = [host.engine(), host.engine()];
+        for (let round = 0; round < 8; round++) {
+          for (const pid of host.proxies()) process.kill(pid, "SIGKILL");
+          await until(() => host.proxies().length === 0);
+          const connected = engine.call("connectNetwork", id, namespace, { network: "both" });
+          await Promise.all([connected, ...others.map((other) => other.reconcile([id]))]);
+          expect(host.proxies()).toHaveLength(1);
+          await engine.call("disconnectNetwork", id, "both", { namespace });
+        }
+        expect([...engine.logged, ...others.flatMap(({ logged }) => logged)]).toEqual([]);
+        expect(host.ask("tcp", "::1", 8080)).toMatch(/^tcp /);
+        await gone(container);
+      });
+
+      onHost(
+        "with the container whose record is lost; until then it stays, and its ports are known",
+        async () => {
+          const ports = ["8080:80", "[::1]:8081:80", "0.0.0.0:8082:80", `[${hostAddress.ipv6}]:8083:80/udp`];
+          const { container } = await serving("bridge", ["0.0.0.0"], ...ports);
+          const [pid] = host.proxies();
+          for (const name of ["members", "containers", "ports", "lock"])
+            rmSync(join(host.root, name), { recursive: true });
+          await engine.reconcile([container.id]);
+          expect(host.proxies()).toEqual([pid]);
+          expect(host.ask("tcp", "::1", 8081)).toMatch(/^tcp /);
+          const { ports: restored } = await setUp(container, "bridge", ...ports);
+          expect(restored.map(({ hostAddress: on, hostPort }) => `${on} ${hostPort}`).sort()).toEqual([
+            " 8080",
+            "0.0.0.0 8082",
+            `${hostAddress.ipv6} 8083`,
+            "::1 8081",
+          ]);
+          expect(await refusal("bridge", "[::1]:8081:80")).toMatchObject({ kind: "AlreadyExists" });
+          // Its namespace is still there, and with it the cable.
+          await gone(container);
+        },
+      );
 
       onHost("and another begins where the container leaves a network and has a next one", async () => {
         const { container } = await serving("bridge", ["0.0.0.0"], "8080:80");

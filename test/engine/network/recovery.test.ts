@@ -289,7 +289,7 @@ describe("state that does not outlive a reboot", () => {
     container.kill();
     rmSync(places.root, { recursive: true });
     await first.reconcile([], "remove");
-    expect((await first.store("list")).map(({ name }) => name)).toEqual(["kept"]);
+    expect((await first.store("list")).map(({ name }) => name)).toEqual(["bridge", "host", "kept", "none"]);
     const again = await setUp(first, await host.container(), "kept");
     expect(again.attachments[0]!.network).toBe("kept");
     expect(isRunning(first.pid)).toBe(true);

@@ -1,10 +1,11 @@
 /** What mounts are of: parts of volumes and images, and directories of the host that are not there. */
-import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect } from "vitest";
 import { openView } from "../../../src/engine/container/view.ts";
 import type { MountRequest } from "../../../src/engine/request.ts";
 import { asRoot } from "../../support/needs.ts";
+import { probePath } from "../../support/probe.ts";
 import { forgetEngines, prepareEngines, TestEngine } from "../an-engine.ts";
 
 beforeAll(prepareEngines);
@@ -65,13 +66,54 @@ asRoot("a part of a volume: links in it are followed, and lead nowhere else", as
       message: `volume-subpath ${subpath} leads out of volume store`,
     });
   }
-  await expect(t.output(t.script("ls /part", { mounts: [part("no")] }))).rejects.toMatchObject({
-    kind: "NotFound",
-    message: "volume-subpath no is not in volume store",
-  });
+  symlinkSync("circle", join(Mountpoint, "circle"));
+  for (const [subpath, kind, what] of [
+    ["no", "NotFound", "is not in"],
+    ["sub/file/more", "NotFound", "is not in"],
+    ["circle", "InvalidArgument", "cannot be looked up (too many levels of symbolic links) in"],
+  ]) {
+    await expect(t.output(t.script("ls /part", { mounts: [part(subpath!)] }))).rejects.toMatchObject({
+      kind,
+      message: `volume-subpath ${subpath} ${what} volume store`,
+    });
+  }
   // Nor for who copies from a container that does not run.
   const { id } = await t.engine.create(t.script("true", { name: "stopped", mounts: [part("absolute")] }));
   await expect(openView(t.engine.context, id, "cp")).rejects.toThrow("leads out of volume store");
+});
+
+asRoot("a part of a volume, while a container that has the volume puts a link in its place", async () => {
+  await using t = await TestEngine.open();
+  const { Mountpoint } = await t.engine.createVolume({ name: "store" });
+  const outside = join(t.directory, "outside");
+  for (const directory of [outside, join(Mountpoint, "race")])
+    mkdirSync(join(directory, "sub"), { recursive: true });
+  writeFileSync(join(outside, "sub/file"), "of the host\n");
+  writeFileSync(join(Mountpoint, "race/sub/file"), "in the volume\n");
+  symlinkSync(outside, join(Mountpoint, "link"));
+  copyFileSync(probePath(), join(Mountpoint, "probe"));
+  const whole = { ...part(""), destination: "/store", subpath: undefined } as MountRequest;
+  const command = ["/store/probe", "--exchange", "/store/race", "/store/link"];
+  const attacker = await t.running(t.request({ command, mounts: [whole] }));
+  await t.said(attacker, "ready");
+  const seen = { ran: 0, refused: 0 };
+  for (let n = 0; n < 30 || (n < 300 && (seen.ran < 5 || seen.refused < 5)); n++) {
+    try {
+      const { code, stdout } = await t.output(t.script("cat /part/file", { mounts: [part("race/sub")] }));
+      expect([code, stdout]).toEqual([0, "in the volume\n"]);
+      seen.ran++;
+    } catch (error) {
+      expect(error).toMatchObject({
+        kind: "InvalidArgument",
+        message: expect.stringMatching(/leads out of/),
+      });
+      seen.refused++;
+    }
+  }
+  // Without both there was no race.
+  expect(seen.ran).toBeGreaterThanOrEqual(5);
+  expect(seen.refused).toBeGreaterThanOrEqual(5);
+  expect(await t.status(attacker)).toBe("running");
 });
 
 asRoot("a part of an image, as its upper layers have left it", async () => {

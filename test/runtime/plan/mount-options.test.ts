@@ -13,6 +13,7 @@ const nothing: SortedMountOptions = {
   tmpcopyup: false,
   idmap: "none",
   sourceNofollow: false,
+  subdirectory: undefined,
 };
 
 const cases: readonly [words: string[], sorted: Partial<SortedMountOptions>][] = [
@@ -28,6 +29,7 @@ const cases: readonly [words: string[], sorted: Partial<SortedMountOptions>][] =
   [["suid", "nosuid"], { attributes: { set: k.MOUNT_ATTR_NOSUID, clear: 0 } }],
   [["noatime"], { attributes: { set: k.MOUNT_ATTR_NOATIME, clear: k.MOUNT_ATTR__ATIME } }],
   [["noatime", "strictatime"], { attributes: { set: k.MOUNT_ATTR_STRICTATIME, clear: k.MOUNT_ATTR__ATIME } }],
+  [["bind", "X-mount.subdir=a,b=c"], { bind: "bind", subdirectory: "a,b=c" }],
   [["rro"], { recursive: { set: k.MOUNT_ATTR_RDONLY, clear: 0 } }],
   [["rro", "rrw"], { recursive: { set: 0, clear: k.MOUNT_ATTR_RDONLY } }],
   [["rnoatime"], { recursive: { set: k.MOUNT_ATTR_NOATIME, clear: k.MOUNT_ATTR__ATIME } }],

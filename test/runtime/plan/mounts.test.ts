@@ -102,6 +102,17 @@ describe("the ops of a mount", () => {
     expect(init[0]).toMatchObject({ op: "open_tree", flags: k.OPEN_TREE_CLONE | k.AT_RECURSIVE });
   });
 
+  test("X-mount.subdir: a part of the source, looked up below it by whoever mounts it, and put on what is like it", () => {
+    const mount = { destination: "/m", source: "/data", options: ["rbind", "ro", "X-mount.subdir=/a,b/c"] };
+    const { init } = planOf(mount, {}, withSources);
+    const flags = k.OPEN_TREE_CLONE | k.AT_RECURSIVE;
+    const open = { op: "open_tree_beneath", out: "mount0", root: "/data", path: ".//a,b/c", flags };
+    expect(init[0]).toEqual({ ...open, at: "mounts[0]" });
+    expect(init.at(-1)).toMatchObject({ op: "move_mount", path: "/m", make: Make.alike });
+    const { shim } = planOf(mount, userns, withSources);
+    expect(shim.map(({ op }) => op)).toEqual(["open_tree_beneath", "tree_setattr", "tree_setattr"]);
+  });
+
   test("with a user namespace the shim opens the source, and cuts it off from the host", () => {
     const { shim, init } = planOf(
       { destination: "/m", source: "/data", options: ["bind"] },

@@ -3,13 +3,8 @@ import { describe, expect, test } from "vitest";
 import { syscallNumbers, type TableArch } from "../../../src/runtime/seccomp/archs.ts";
 import { compileSeccomp, type SeccompHost } from "../../../src/runtime/seccomp/compile.ts";
 import { seccompFeatures } from "../../../src/runtime/seccomp/features.ts";
-import {
-  type LinuxSeccomp,
-  type LinuxSeccompArg,
-  type LinuxSyscall,
-  SeccompAction,
-  SeccompFlag,
-} from "../../../src/spec/runtime/seccomp.ts";
+import type { LinuxSeccomp, LinuxSeccompArg, LinuxSyscall } from "../../../src/spec/runtime/seccomp.ts";
+import { SeccompAction, SeccompFlag } from "../../../src/spec/runtime/seccomp-words.ts";
 import { BpfProgram } from "../../support/bpf-interpreter.ts";
 import { abis } from "../../support/seccomp-evaluator.ts";
 import { armFamily, engineDefault, x86Family } from "../../support/seccomp-profiles.ts";

@@ -2,13 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { syscallNumbers, type TableArch } from "../../../src/runtime/seccomp/archs.ts";
 import { compileSeccomp } from "../../../src/runtime/seccomp/compile.ts";
-import {
-  type LinuxSeccomp,
-  type LinuxSeccompArg,
-  type LinuxSyscall,
-  SeccompAction,
-  SeccompOperator,
-} from "../../../src/spec/runtime/seccomp.ts";
+import type { LinuxSeccomp, LinuxSeccompArg, LinuxSyscall } from "../../../src/spec/runtime/seccomp.ts";
+import { SeccompAction, SeccompOperator } from "../../../src/spec/runtime/seccomp-words.ts";
 import { BpfProgram } from "../../support/bpf-interpreter.ts";
 import { abis, evaluate } from "../../support/seccomp-evaluator.ts";
 import { armFamily, x86Family } from "../../support/seccomp-profiles.ts";

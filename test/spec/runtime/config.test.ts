@@ -11,7 +11,7 @@ import {
   readProcess,
 } from "../../../src/spec/runtime/config.ts";
 import { stringifyJson } from "../../../src/spec/runtime/json.ts";
-import { isBind, isIdMapped } from "../../../src/spec/runtime/mount.ts";
+import { isBind, isIdMapped } from "../../../src/spec/runtime/mount-kind.ts";
 import { configNames, configText, configValue, type Json, refusalOf, withMember } from "./support.ts";
 
 const minimal = { ociVersion: "1.0.0", root: { path: "rootfs" }, process: { cwd: "/", args: ["sh"] } };

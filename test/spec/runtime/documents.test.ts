@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { readConfig } from "../../../src/spec/runtime/config.ts";
-import { parseCpuList } from "../../../src/spec/runtime/cpu-list.ts";
+import { parseCpuList } from "../../../src/spec/runtime/cpu-ranges.ts";
 import { parseFeatures } from "../../../src/spec/runtime/features.ts";
 import { isMountOption, mountOptions } from "../../../src/spec/runtime/mount-options.ts";
 import { readDocument } from "../../../src/spec/runtime/parse.ts";

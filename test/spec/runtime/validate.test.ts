@@ -225,6 +225,12 @@ const rows: readonly Row[] = [
     "mounts[7].options[1]",
     '"size=5" is for a filesystem, and a bind mount makes none',
   ],
+  [
+    "onlyBindHasSubdir",
+    [["mounts.0.options.0", "X-mount.subdir=a"]],
+    "mounts[0].options[0]",
+    "is for a bind mount",
+  ],
   ["bindHasSource", [["mounts.7.source", ""]], "mounts[7].source", "is required for a bind mount"],
   [
     "singletonsNotStacked",

@@ -1,8 +1,8 @@
 /** Rules about mounts. @see runtime-spec 1.3 config.md#mounts */
 import { posix } from "node:path";
 import type { Config } from "../config.ts";
-import { isBind } from "../mount.ts";
-import { isMountOption } from "../mount-options.ts";
+import { isBind } from "../mount-kind.ts";
+import { isMountOption, subdirWord } from "../mount-options.ts";
 import { show } from "../schema.ts";
 import type { Checks } from "../validate.ts";
 
@@ -59,6 +59,14 @@ export const mountChecks: Checks<Config> = {
           `${show(mount.options[j]!)} is for a filesystem, and a bind mount makes none`,
         );
       }
+    }
+  },
+
+  /** Of a file system that is only made now there is no part yet. */
+  onlyBindHasSubdir(config, refuse) {
+    for (const [i, mount] of config.mounts.entries()) {
+      const j = mount.options.findIndex((word) => word.startsWith(subdirWord));
+      if (j >= 0 && !isBind(mount)) refuse(["mounts", i, "options", j], "is for a bind mount");
     }
   },
 

@@ -1,6 +1,6 @@
 /** Rules about memory placement and the devices made in the container. @see runtime-spec 1.3 config-linux.md */
 import type { Config } from "../config.ts";
-import type { MemoryPolicyMode } from "../memory-policy.ts";
+import type { MemoryPolicyMode } from "../memory-policy-words.ts";
 import type { Checks } from "../validate.ts";
 
 const withoutNodes: readonly MemoryPolicyMode[] = ["MPOL_DEFAULT", "MPOL_LOCAL"];

@@ -1,6 +1,6 @@
 /** Rules about the seccomp profile. @see runtime-spec 1.3 config-linux.md#seccomp */
 import type { Config } from "../config.ts";
-import type { SeccompAction } from "../seccomp.ts";
+import type { SeccompAction } from "../seccomp-words.ts";
 import type { Checks } from "../validate.ts";
 
 const withErrno: readonly SeccompAction[] = ["SCMP_ACT_ERRNO", "SCMP_ACT_TRACE"];
