@@ -1,7 +1,8 @@
 /** From a name at a registry to an image of the store, unpacked. */
 import { RuntError } from "../errors.ts";
 import type { Descriptor } from "../spec/image/descriptor.ts";
-import { algorithmOf, type Digest, digestOf } from "../spec/image/digest.ts";
+import { type Digest, digestOf } from "../spec/image/digest.ts";
+import { algorithmOf } from "../spec/image/digest-parts.ts";
 import { parseImageConfig } from "../spec/image/document.ts";
 import { isIndex, isManifest } from "../spec/image/media-types.ts";
 import type { Platform } from "../spec/image/platform.ts";

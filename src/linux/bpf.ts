@@ -34,7 +34,7 @@ export interface BpfProgram {
 
 /** Memory that C reads through addresses written in it: `union bpf_attr` first, then what that points to. */
 class Block {
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
   readonly view: DataView;
   readonly #address: bigint;
 
@@ -78,8 +78,9 @@ function loadBlock({ type, instructions, name }: BpfProgram, log: 0 | 1): Block 
     view.setUint32(28, logSize, true);
     block.setPointer(32, logAt);
   }
-  new TextEncoder().encodeInto(name.slice(0, 15), bytes.subarray(48, 64));
-  new TextEncoder().encodeInto(license, bytes.subarray(licenseAt));
+  const texts = Buffer.from(bytes.buffer);
+  texts.write(name.slice(0, 15), 48, "latin1");
+  texts.write(license, licenseAt, "latin1");
   bytes.set(instructions, instructionsAt);
   return block;
 }

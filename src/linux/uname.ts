@@ -6,7 +6,7 @@
  */
 import { readFileSync } from "node:fs";
 
-const said = (name: string) => readFileSync(`/proc/sys/kernel/${name}`, "latin1").trimEnd();
+const said = (name: string) => readFileSync(`/proc/sys/kernel/${name}`, "utf8").trimEnd();
 
 let release: string | undefined;
 

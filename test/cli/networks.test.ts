@@ -1,6 +1,6 @@
 /** Networks as people have them: `run --network`, `-p` and the verbs of `network`, on a machine of the test's own. */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -8,7 +8,7 @@ import { deleteTree } from "../../src/image/snapshot/aside.ts";
 import { archivePath, forgetEngines, prepareEngines, processesOf } from "../engine/an-engine.ts";
 import { testPrefix } from "../support/bundle.ts";
 import { missing } from "../support/needs.ts";
-import { hostAddress, outside, TestHost, trafficPath, until } from "../support/network-host.ts";
+import { hostAddress, isRunning, outside, TestHost, trafficPath, until } from "../support/network-host.ts";
 import { command } from "./run-cli.ts";
 
 const gone = missing("root", "cgroup2", "program:ip", "program:nft", "program:pgrep");
@@ -62,6 +62,62 @@ describe.skipIf(gone !== undefined)(
       await deleteTree(directory);
       forgetEngines();
     }, 120_000);
+
+    test("bridge, host and none are always there: listed, inspected, neither made nor removed", async () => {
+      const names = (...options: string[]) =>
+        line("network", "ls", ...options, "--format", "{{.Name}} {{.Driver}}");
+      expect(names()).toBe("bridge bridge\nhost host\nnone null");
+      const rows = line("network", "ls", "--format", "json").split("\n");
+      expect(rows.map((row) => JSON.parse(row))).toMatchObject([
+        { Name: "bridge", Driver: "bridge", Scope: "local" },
+        { Name: "host", Driver: "host", Scope: "local" },
+        { Name: "none", Driver: "null", Scope: "local" },
+      ]);
+      line("network", "create", "app");
+      expect(names("--filter", "type=custom")).toBe("app bridge");
+      expect(names("--filter", "type=builtin")).toBe("bridge bridge\nhost host\nnone null");
+      expect(names("--filter", "driver=bridge", "--filter", "name=b")).toBe("bridge bridge");
+      expect(names("--filter", "driver=null")).toBe("none null");
+      expect(names("--filter", "dangling=true")).toBe("app bridge");
+      expect(runt("network", "ls", "--filter", "type=other")).toMatchObject({ status: 1, stdout: "" });
+      for (const name of ["bridge", "host", "none"]) {
+        const [id] = line("network", "ls", "-q", "--no-trunc", "--filter", `name=${name}`).split("\n");
+        expect(line("network", "inspect", "-f", "{{.Name}}", id!)).toBe(name);
+        for (const text of [name, id!.slice(0, 12)])
+          expect(runt("network", "rm", text)).toMatchObject({
+            status: 1,
+            stderr: `error: ${name} is a pre-defined network and cannot be removed\n`,
+          });
+        expect(runt("network", "create", name)).toMatchObject({
+          status: 1,
+          stderr: `error: operation is not permitted on predefined ${name} network\n`,
+        });
+      }
+      expect(line("network", "prune", "-f")).toBe("Deleted Networks:\napp");
+      expect(names()).toBe("bridge bridge\nhost host\nnone null");
+      // What is said of `bridge` before anybody has used it is what the first one gets.
+      const subnet = line("network", "inspect", "-f", "{{(index .IPAM.Config 0).Subnet}}", "bridge");
+      expect(once([], "busybox", "ip", "-4", "route")).toContain(`${subnet} dev eth0`);
+      for (const name of ["host", "none"]) {
+        line("run", "-d", "--name", `on-${name}`, "--network", name, "bb", "sleep", "1000");
+        expect(line("network", "inspect", "-f", "{{range .Containers}}{{.Name}}{{end}}", name)).toBe(
+          `on-${name}`,
+        );
+        const pid = line("inspect", "-f", "{{.State.Pid}}", `on-${name}`);
+        const itself =
+          readlinkSync(`/proc/${pid}/ns/net`) === readlinkSync(`/proc/${host.entering[2]}/ns/net`);
+        expect(itself).toBe(name === "host");
+        const networks = line(
+          "inspect",
+          "-f",
+          "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}}{{end}}",
+          `on-${name}`,
+        );
+        expect(networks).toBe(name);
+        expect(runt("network", "connect", "bridge", `on-${name}`).status).toBe(1);
+        clear(`on-${name}`);
+      }
+    });
 
     test("bridge, the default: an address, a way out by the host's, and no names", async () => {
       expect(once([], "busybox", "ip", "-4", "addr", "show", "eth0")).toMatch(/inet 10\.86\.\d+\.\d+\/16/);
@@ -165,8 +221,9 @@ describe.skipIf(gone !== undefined)(
       const resolve = (name: string) => runt("exec", "client", "/traffic", "resolve", name).stdout.trim();
       expect(resolve("db")).not.toMatch(/^10\./);
       expect(line("network", "connect", "--alias", "me", "app", "client")).toBe("");
-      // Its resolv.conf is what it was, as docker's is: by address until it is started again.
+      // Its resolv.conf asks the responder from now on.
       const address = line("inspect", "-f", "{{.NetworkSettings.Networks.app.IPAddress}}", "db");
+      expect(resolve("db")).toBe(address);
       expect(line("exec", "client", "/traffic", "ask", "tcp", address, "80")).toMatch(/^db /);
       expect(once(["--network", "app"], "/traffic", "resolve", "me")).toMatch(/^10\./);
       const names = line("network", "inspect", "-f", "{{range .Containers}}{{.Name}} {{end}}", "app");
@@ -182,11 +239,96 @@ describe.skipIf(gone !== undefined)(
         line("exec", "client", "sh", "-c", `PATIENCE_MS=1000 /traffic ask tcp ${address} 80 2>&1 || true`),
       ).not.toContain("db");
       clear("client", "db");
-      expect(line("network", "ls", "--format", "{{.Name}}").split("\n").sort()).toEqual(["app", "bridge"]);
+      expect(line("network", "ls", "--format", "{{.Name}}").split("\n").sort()).toEqual([
+        "app",
+        "bridge",
+        "host",
+        "none",
+      ]);
       line("network", "rm", "app");
       // The default network's bridge stays.
       await until(() => host.links().length === 1);
       expect(host.links()).toEqual([expect.stringMatching(/^rb-/)]);
+    });
+
+    test("off all of them, and started again: on none; each connect is kept", async () => {
+      line("network", "create", "app");
+      const links = (name: string) =>
+        line("exec", name, "busybox", "ip", "-o", "link")
+          .split("\n")
+          .map((text) => text.split(/[:@ ]+/)[1]);
+      line("create", "--name", "box", ...traffic, "bb", "sleep", "1000");
+      expect(runt("network", "connect", "nothing", "box").status).toBe(1);
+      expect(runt("network", "disconnect", "app", "box").status).toBe(1);
+      for (const name of ["host", "none"]) {
+        const { status, stderr } = runt("network", "connect", name, "box");
+        expect({ status, stderr }).toMatchObject({
+          status: 1,
+          stderr: expect.stringContaining(`network ${name}`),
+        });
+      }
+      // By its ID too.
+      line("network", "connect", line("network", "ls", "-q", "--filter", "name=app"), "box");
+      line("start", "box");
+      expect(links("box")).toEqual(["lo", "eth0", "eth1"]);
+      const on = () => line("ps", "--filter", "name=box", "--format", "{{.Networks}}").split(",").sort();
+      expect(on()).toEqual(["app", "bridge"]);
+      for (const name of on()) line("network", "disconnect", name, "box");
+      expect(links("box")).toEqual(["lo"]);
+      line("restart", "-t", "0", "box");
+      expect(links("box")).toEqual(["lo"]);
+      line("network", "connect", "app", "box");
+      line("restart", "-t", "0", "box");
+      expect(on()).toEqual(["app"]);
+      expect(links("box")).toEqual(["lo", "eth0"]);
+      clear("box");
+      line("network", "rm", "app");
+    });
+
+    test("rename: the others find it by the new name at once, and by its aliases as before", async () => {
+      line("network", "create", "app");
+      const address = await serving("old", "--network", "app", "--network-alias", "store");
+      line("rename", "old", "new");
+      for (const name of ["new", "store"])
+        expect(once(["--network", "app"], "/traffic", "resolve", name), name).toBe(address);
+      expect(
+        runt("run", "--rm", "--network", "app", ...traffic, "bb", "/traffic", "resolve", "old").stdout,
+      ).not.toContain(address);
+      expect(line("network", "inspect", "-f", "{{range .Containers}}{{.Name}}{{end}}", "app")).toBe("new");
+      clear("new");
+      line("network", "rm", "app");
+    });
+
+    test("what serves them beside the kernel, killed: there again for who asks for containers or ports", async () => {
+      line("network", "create", "app");
+      await serving("web", "--network", "app", "-p", "8080:80");
+      const kill = async (pids: readonly number[]) => {
+        for (const pid of pids) process.kill(pid, "SIGKILL");
+        await until(() => !pids.some(isRunning));
+      };
+      await kill([...host.proxies(), ...host.responders()]);
+      expect(host.ask("tcp", "::1", 8080)).toBe("connect: Connection refused");
+      line("ps", "-q");
+      expect(host.ask("tcp", "::1", 8080)).toMatch(/^web /);
+      expect(line("exec", "web", "/traffic", "resolve", "web")).toMatch(/^10\./);
+      await kill(host.proxies());
+      line("port", "web");
+      expect(host.ask("tcp", "::1", 8080)).toMatch(/^web /);
+      // Whose port somebody has taken: that is said, and no more than that.
+      await kill(host.proxies());
+      const server = await host.serve("tcp", "::1", 8080, "program");
+      expect(runt("ps", "--format", "{{.Names}}")).toMatchObject({
+        status: 0,
+        stdout: "web\n",
+        stderr: expect.stringContaining("in use by a program of the host"),
+      });
+      server.kill("SIGKILL");
+      await until(() => server.signalCode !== null);
+      expect(line("ps", "--format", "{{.Names}}")).toBe("web");
+      expect(host.ask("tcp", "::1", 8080)).toMatch(/^web /);
+      clear("web");
+      expect(host.proxies()).toEqual([]);
+      line("network", "rm", "app");
     });
 
     test("--driver cni: plugins make it, and take it away again", async () => {

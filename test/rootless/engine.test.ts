@@ -175,6 +175,7 @@ describe("an ordinary user's containers", () => {
       status: 125,
       stderr: expect.stringMatching(/^error: network app: networks of bridges need root.*\n/),
     });
+    expect(ok("network", "ls", "--format", "{{.Name}}")).toBe("app\nbridge\nhost\nnone");
     expect(ok("ps", "-aq")).toBe("");
   });
 });

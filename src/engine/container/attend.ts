@@ -7,6 +7,7 @@ import { constants, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { Fd } from "../../linux/fd.ts";
 import { tryLock } from "../../linux/flock.ts";
+import { hasCode } from "../../linux/system-error.ts";
 
 export class Attendance implements Disposable {
   readonly #file: Fd;
@@ -18,8 +19,15 @@ export class Attendance implements Disposable {
   /** Before the container is made, and after an earlier run of it is over. */
   static begin(directory: string): Attendance {
     const path = join(directory, "attended");
-    Attendance.clear(directory);
-    const file = new Fd(openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600));
+    const make = () => new Fd(openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600));
+    let file: Fd;
+    try {
+      file = make();
+    } catch (error) {
+      if (!hasCode(error, "EEXIST")) throw error;
+      Attendance.clear(directory);
+      file = make();
+    }
     tryLock(file.n, path);
     return new Attendance(file);
   }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { CreateOptions, RuntimeContext } from "../../runtime/api.ts";
 import { type Bundle, loadBundle } from "../../runtime/bundle/load.ts";
 import { createContainer } from "../../runtime/container/create.ts";
+import type { CreateMode } from "../../runtime/container/prepare.ts";
 import type { Found } from "../../runtime/container/status.ts";
 import type { Waiting } from "../../runtime/create/conversation.ts";
 import type { IdleShim } from "../../runtime/create/shim.ts";
@@ -25,6 +26,7 @@ export interface MonitoredOptions
   readonly waiting?: Waiting;
   /** The shim, where it is started already; stays the caller's to dispose of. */
   readonly shim?: IdleShim | undefined;
+  readonly meanwhile?: CreateMode["meanwhile"];
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -60,7 +62,7 @@ export async function createMonitored(
   id: string,
   options: MonitoredOptions,
 ): Promise<Found> {
-  const { config, loaded: known, monitor, waiting = "events", shim, signal, ...create } = options;
+  const { config, loaded: known, monitor, waiting = "events", shim, meanwhile, signal, ...create } = options;
   const { directory } = monitor;
   const loaded = known ?? (await loadBundle(options.bundle, { config, operation: "create" }));
   prepareDirectory(directory);
@@ -78,6 +80,7 @@ export async function createMonitored(
         waiting,
         loaded,
         shim,
+        meanwhile,
         monitor: { ...monitor, socket: socket.n },
       },
       signal,

@@ -22,8 +22,16 @@ function withShortPath<T>(directory: string, use: (path: string) => T): T {
 
 /** A socket for a monitor to listen at, which only we may connect to. The caller owns it. */
 export function bindMonitor(directory: string): Fd {
-  rmSync(join(directory, name), { force: true });
-  const socket = withShortPath(directory, (path) => bindUnix(path, SOCK_STREAM));
+  const bind = () => withShortPath(directory, (path) => bindUnix(path, SOCK_STREAM));
+  let socket: Fd;
+  try {
+    socket = bind();
+  } catch (error) {
+    // Of an earlier monitor, which is gone.
+    if (!hasCode(error, "EADDRINUSE")) throw error;
+    rmSync(join(directory, name), { force: true });
+    socket = bind();
+  }
   chmodSync(join(directory, name), 0o600);
   return socket;
 }

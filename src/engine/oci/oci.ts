@@ -16,6 +16,8 @@ export interface OciCreateOptions {
   readonly waiting: Waiting;
   /** Started already; for our own runtime. It stays the caller's. */
   readonly shim: IdleShim | undefined;
+  /** See `CreateMode`; for our own runtime. */
+  readonly meanwhile?: (() => Promise<void>) | undefined;
   readonly signal: AbortSignal | undefined;
 }
 

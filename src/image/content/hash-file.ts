@@ -3,7 +3,8 @@ import type { Hash } from "node:crypto";
 import { createHash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 import { open } from "node:fs/promises";
-import { algorithmOf, type Digest } from "../../spec/image/digest.ts";
+import type { Digest } from "../../spec/image/digest.ts";
+import { algorithmOf } from "../../spec/image/digest-parts.ts";
 
 const pieceBytes = 1 << 20;
 

@@ -2,7 +2,8 @@
 import { readFile, stat } from "node:fs/promises";
 import { RuntError } from "../../errors.ts";
 import { hasCode } from "../../linux/system-error.ts";
-import { algorithmOf, type Digest, digestOf } from "../../spec/image/digest.ts";
+import { type Digest, digestOf } from "../../spec/image/digest.ts";
+import { algorithmOf } from "../../spec/image/digest-parts.ts";
 import type { ContentDirectory } from "./directory.ts";
 import { corruptBlob, diskError, noBlob, operation } from "./store-error.ts";
 

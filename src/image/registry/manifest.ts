@@ -2,7 +2,8 @@
 
 import { repositoryScope } from "../../spec/distribution/token.ts";
 import type { Descriptor } from "../../spec/image/descriptor.ts";
-import { algorithmOf, type Digest, digestOf, isDigest } from "../../spec/image/digest.ts";
+import { type Digest, digestOf, isDigest } from "../../spec/image/digest.ts";
+import { algorithmOf } from "../../spec/image/digest-parts.ts";
 import { parseImageDocument, schema1Refusal } from "../../spec/image/document.ts";
 import {
   DOCKER_INDEX,

@@ -1,7 +1,8 @@
 /** Gives a registry a manifest or index, byte for byte, after everything that it names. */
 import { repositoryScope } from "../../spec/distribution/token.ts";
 import type { Descriptor } from "../../spec/image/descriptor.ts";
-import { algorithmOf, digestOf, isDigest } from "../../spec/image/digest.ts";
+import { digestOf, isDigest } from "../../spec/image/digest.ts";
+import { algorithmOf } from "../../spec/image/digest-parts.ts";
 import { failure, refusal } from "./failure.ts";
 import { ANY_MANIFEST } from "./manifest.ts";
 import { headerOf } from "./response.ts";

@@ -15,7 +15,8 @@
  */
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { algorithmOf, type ChainID, hexOf } from "../../spec/image/digest.ts";
+import type { ChainID } from "../../spec/image/digest.ts";
+import { algorithmOf, hexOf } from "../../spec/image/digest-parts.ts";
 
 /** Only for their owner: an image may hold setuid programs of any age, which nobody should reach past a container. */
 const mode = 0o700;

@@ -1,5 +1,5 @@
 /** The parts of a cgroup plan that files are written for, in their order; both drivers end with this. */
-import type { Origin } from "../../spec/runtime/parse.ts";
+import type { Origin } from "../../spec/runtime/document-error.ts";
 import type { LinuxResources } from "../../spec/runtime/resources.ts";
 import { applyWrites, replaceWrites } from "./apply.ts";
 import type { Cgroup } from "./cgroup.ts";

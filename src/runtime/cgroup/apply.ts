@@ -1,7 +1,7 @@
 /** Carries out resource writes on a cgroup: at once for a new container, with a way back for a running one. */
 import { RuntError } from "../../errors.ts";
 import { hasCode } from "../../linux/system-error.ts";
-import { formatPath } from "../../spec/runtime/parse.ts";
+import { formatPath } from "../../spec/runtime/document-error.ts";
 import type { Cgroup } from "./cgroup.ts";
 import { enableControllersAbove } from "./create.ts";
 import { kernelRefusal } from "./errors.ts";

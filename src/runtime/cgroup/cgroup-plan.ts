@@ -1,6 +1,6 @@
 /** What create will do about the container's cgroup: decided from the configuration, carried out by a driver. */
 import type { Config } from "../../spec/runtime/config.ts";
-import type { Origin } from "../../spec/runtime/parse.ts";
+import type { Origin } from "../../spec/runtime/document-error.ts";
 import type { LinuxResources } from "../../spec/runtime/resources.ts";
 import type { CgroupManager } from "../api.ts";
 import { wantsDelegation } from "./delegation.ts";

@@ -1,5 +1,5 @@
 /** The cgroupfs driver: the runtime makes directories and writes files itself. */
-import type { Origin } from "../../spec/runtime/parse.ts";
+import type { Origin } from "../../spec/runtime/document-error.ts";
 import type { LinuxDeviceCgroup, LinuxResources } from "../../spec/runtime/resources.ts";
 import { applyPlan, updateLimits } from "./apply-plan.ts";
 import { Cgroup } from "./cgroup.ts";

@@ -4,7 +4,7 @@
  * same for all of them and takes `driver.cgroup`.
  */
 import { RuntError } from "../../errors.ts";
-import type { Origin } from "../../spec/runtime/parse.ts";
+import type { Origin } from "../../spec/runtime/document-error.ts";
 import type { LinuxDeviceCgroup, LinuxResources } from "../../spec/runtime/resources.ts";
 import type { CgroupManager } from "../api.ts";
 import type { Cgroup } from "./cgroup.ts";

@@ -5,7 +5,7 @@
 import { constants, fstatSync, openSync, readFileSync } from "node:fs";
 import { RuntError } from "../../errors.ts";
 import { Fd } from "../../linux/fd.ts";
-import { type MountInfo, readMountInfo } from "../../linux/mountinfo.ts";
+import { type MountInfo, parseMountInfo } from "../../linux/mountinfo.ts";
 import { O_PATH } from "../../linux/openat2.ts";
 import { CGROUP2_SUPER_MAGIC, fsMagic } from "../../linux/statfs.ts";
 import { kernelRefusal } from "./errors.ts";
@@ -34,7 +34,7 @@ export function hierarchy(): Hierarchy {
 }
 
 function measure(): Hierarchy {
-  const mount = chooseMount(readMountInfo());
+  const mount = chooseMount(cgroupMounts(readFileSync("/proc/self/mountinfo", "utf8")));
   if (!mount) {
     throw new RuntError("Unavailable", "no cgroup2 file system is mounted", {
       operation: "create",
@@ -48,6 +48,15 @@ function measure(): Hierarchy {
     userManager: userManagerPath(own, process.getuid?.() ?? 0),
     controllers: words(readFileSync(`${mount.mountPoint}/cgroup.controllers`, "utf8")),
   };
+}
+
+/** The lines of mountinfo that `chooseMount` needs: of the hierarchy, and of what is mounted over it. */
+function cgroupMounts(text: string): MountInfo[] {
+  const lines = text.split("\n");
+  const places = lines
+    .filter((line) => line.includes(" - cgroup2 "))
+    .map((line) => ` ${line.split(" ", 5).at(-1)} `);
+  return parseMountInfo(lines.filter((line) => places.some((place) => line.includes(place))).join("\n"));
 }
 
 const usualPlaces = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];

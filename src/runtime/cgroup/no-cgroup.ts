@@ -1,6 +1,6 @@
 /** The driver that makes no cgroup: the container stays in that of the runtime. */
 import { RuntError } from "../../errors.ts";
-import type { Origin } from "../../spec/runtime/parse.ts";
+import type { Origin } from "../../spec/runtime/document-error.ts";
 import type { LinuxResources } from "../../spec/runtime/resources.ts";
 import type { CgroupManager } from "../api.ts";
 import type { CgroupDriver, CgroupState } from "./driver.ts";

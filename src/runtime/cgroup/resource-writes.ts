@@ -1,6 +1,6 @@
 /** From `linux.resources` to the list of cgroup files to write: all decisions, no access to any file. */
 import { RuntError } from "../../errors.ts";
-import { formatPath } from "../../spec/runtime/parse.ts";
+import { formatPath } from "../../spec/runtime/document-error.ts";
 import type { LinuxResources } from "../../spec/runtime/resources.ts";
 import { blockIOWrites } from "./limits/block-io.ts";
 import { hugetlbWrites, pidsWrites, rdmaWrites } from "./limits/counted.ts";

@@ -80,10 +80,11 @@ export async function createContainer(
     state = { ...state, cgroup: cgroup.state, init };
     commit = stageState(prepared.stateDirectory, state);
   };
-  const meanwhile = (init: ProcessId): void => {
+  const meanwhile = async (init: ProcessId): Promise<void> => {
     writeConfigOf(prepared.stateDirectory, prepared.bundle.config);
     // Where init is still to be put into its cgroup, what there is to know of that is not known yet.
     if (cgroup.placement !== "attach") stage(init);
+    await mode.meanwhile?.();
   };
   try {
     const stdio = options.stdio ?? [0, 1, 2];

@@ -39,6 +39,8 @@ export interface CreateMode {
   readonly loaded?: Bundle | undefined;
   /** The shim, where it is started already; stays the caller's to dispose of. */
   readonly shim?: IdleShim | undefined;
+  /** Called while init is busy with itself: the time for what the caller will need later. */
+  readonly meanwhile?: (() => Promise<void>) | undefined;
 }
 
 export interface Prepared {

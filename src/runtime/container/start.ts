@@ -48,6 +48,17 @@ export async function startContainer(
   await relay?.run(found.state.init!.pid, found.state.init!.startTime);
 }
 
+/** The same for who has made it just now: all that could be wrong with it the fifo tells. @throws {RuntError} as `startContainer` */
+export async function startCreated(
+  context: RuntimeContext,
+  found: Found,
+  wait: Waiter = waitOnThread,
+): Promise<void> {
+  using _lock = await flock(found.directory);
+  await release(found, wait);
+  await afterStart(context, found);
+}
+
 /** Writes the byte and reads what comes back. */
 export async function release(found: Found, wait: Waiter): Promise<void> {
   const { id } = found.state;

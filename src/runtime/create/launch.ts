@@ -21,7 +21,7 @@ export interface LaunchOptions {
   readonly waiting: Waiting;
   readonly signal?: AbortSignal | undefined;
   /** Called once init exists and while it is busy: the time for what need not be done before. */
-  readonly meanwhile?: (init: InitProcess) => void;
+  readonly meanwhile?: (init: InitProcess) => void | Promise<void>;
 }
 
 /** Init as the host knows it; the start time tells it from any later process with this pid. */
@@ -156,7 +156,7 @@ export async function launch(plan: Plan, steps: HostSteps, options: LaunchOption
           steps.pid = message.value;
           // It is there to be looked up until the shim has reaped it.
           init = { pid: steps.pid, startTime: readProcessStat(steps.pid)?.startTime ?? 0 };
-          options.meanwhile?.(init);
+          await options.meanwhile?.(init);
           break;
         case "sync":
           await runSync(plan, steps, message, operation);

@@ -103,19 +103,20 @@ export function encodeProgram(program: Program): EncodedProgram {
     throw new RangeError(`a plan of ${flat.length} ops; at most ${maxOps} are possible`);
 
   const opBytes = Buffer.alloc(flat.length * opSize);
-  for (const [i, { op, phase, otherwise }] of rows.entries()) {
-    let at = i * opSize;
-    const { kind, args } = layouts[op.op];
-    opBytes.writeUInt16LE(kind, at);
-    opBytes.writeUInt8(phase, at + 2);
-    opBytes.writeUInt8(op.optional ? 1 : 0, at + 3);
-    opBytes.writeUInt32LE(otherwise, at + 4);
-    at += 8;
+  // Word by word: every machine that runt is for is little-endian, and methods of Buffer take ten times as long.
+  const words = new Uint32Array(opBytes.buffer, opBytes.byteOffset, opBytes.length / 4);
+  let at = 0;
+  for (const { op, phase, otherwise } of rows) {
+    const { kind, args } = layoutOf(op.op);
+    words[at] = kind | (phase << 16) | (op.optional ? 1 << 24 : 0);
+    words[at + 1] = otherwise;
     const values = op as unknown as Record<string, unknown>;
+    let to = at + 2;
     for (const [name, type] of args) {
-      writeWord(opBytes, at, argument(type, values[name], data, slotNumber));
-      at += 8;
+      writeWord(words, to, argument(type, values[name], data, slotNumber));
+      to += 2;
     }
+    at += opSize / 4;
   }
   const cgroup = slotNumber(program.cgroup);
   if (slots.size > maxSlots)
@@ -136,21 +137,33 @@ export function encodeProgram(program: Program): EncodedProgram {
   return { bytes: Buffer.concat([header, opBytes, body]), ops: flat };
 }
 
-/** Number and arguments of each op, looked up once. */
-const layouts = Object.fromEntries(
-  opNames.map((name, kind) => [
-    name,
-    { kind, args: Object.entries(opTable[name].args) as [string, ArgType][] },
-  ]),
-) as unknown as Readonly<Record<Op["op"], { kind: number; args: readonly (readonly [string, ArgType])[] }>>;
+/** Number and arguments of an op. */
+interface Layout {
+  readonly kind: number;
+  readonly args: readonly (readonly [string, ArgType])[];
+}
+
+/** Those that were looked up: a plan has a few of them, many times. */
+const layouts = new Map<Op["op"], Layout>();
+
+function layoutOf(name: Op["op"]): Layout {
+  let layout = layouts.get(name);
+  if (!layout) {
+    layout = { kind: opNames.indexOf(name), args: Object.entries(opTable[name].args) as [string, ArgType][] };
+    layouts.set(name, layout);
+  }
+  return layout;
+}
 
 /** A u64 of two's complement. Bigints are slow, and most values are small numbers. */
-function writeWord(bytes: Buffer, at: number, value: number | bigint): void {
+function writeWord(words: Uint32Array, at: number, value: number | bigint): void {
   if (typeof value === "number" && value >= 0 && value <= 0xffff_ffff) {
-    bytes.writeUInt32LE(value, at);
+    words[at] = value;
     return; // the upper half is zero already
   }
-  bytes.writeBigUInt64LE(BigInt.asUintN(64, BigInt(value)), at);
+  const all = BigInt.asUintN(64, BigInt(value));
+  words[at] = Number(all & 0xffff_ffffn);
+  words[at + 1] = Number(all >> 32n);
 }
 
 function argument(

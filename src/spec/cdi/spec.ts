@@ -1,5 +1,6 @@
 /** What a vendor says of its devices. @see Container Device Interface, SPEC.md, versions 0.3 to 1.0 */
 
+import type { Origin } from "../runtime/document-error.ts";
 import { type Hook, hookNames } from "../runtime/hooks.ts";
 import {
   absolutePath,
@@ -12,7 +13,7 @@ import {
   texts,
   uint32,
 } from "../runtime/leaves.ts";
-import { type Origin, readDocument } from "../runtime/parse.ts";
+import { readDocument } from "../runtime/parse.ts";
 import {
   array,
   defaulted,

@@ -1,7 +1,8 @@
 /** Network configuration lists of plugins. @see CNI spec 1.1.0, section 1 */
 import { RuntError } from "../../errors.ts";
+import type { Origin } from "../runtime/document-error.ts";
 import { flag, nonEmptyText, optionalText, texts } from "../runtime/leaves.ts";
-import { type Origin, readDocument } from "../runtime/parse.ts";
+import { readDocument } from "../runtime/parse.ts";
 import { array, defaulted, type Infer, leaf, mustBe, object, record, refuse } from "../runtime/schema.ts";
 import { compareVersions, newestKnown, supportedVersions } from "./version.ts";
 

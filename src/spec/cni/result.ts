@@ -1,6 +1,8 @@
 /** What plugins answer to ADD. @see CNI spec 1.1.0, section 5 */
+
+import type { Origin } from "../runtime/document-error.ts";
 import { nonEmptyText, optionalText, texts, uint32 } from "../runtime/leaves.ts";
-import { type Origin, readDocument } from "../runtime/parse.ts";
+import { readDocument } from "../runtime/parse.ts";
 import { defaulted, type Infer, list, object, optional } from "../runtime/schema.ts";
 import { compareVersions } from "./version.ts";
 

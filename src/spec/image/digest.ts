@@ -4,7 +4,8 @@
  */
 import { createHash } from "node:crypto";
 import { RuntError } from "../../errors.ts";
-import { leaf, mustBe, refuse, show } from "../runtime/schema.ts";
+import { show } from "../runtime/document-error.ts";
+import { leaf, mustBe, refuse } from "../runtime/schema.ts";
 
 declare const meaning: unique symbol;
 
@@ -48,16 +49,6 @@ export function parseDigest(text: string): Digest {
     operation: "parse",
     subject: text.slice(0, 200),
   });
-}
-
-/** The part before the colon. */
-export function algorithmOf(digest: Digest | DiffID | ChainID): DigestAlgorithm {
-  return digest.slice(0, digest.indexOf(":")) as DigestAlgorithm;
-}
-
-/** The part after the colon. */
-export function hexOf(digest: Digest | DiffID | ChainID): string {
-  return digest.slice(digest.indexOf(":") + 1);
 }
 
 /** The digest of `bytes`. */

@@ -3,8 +3,9 @@
  * by the caller as they came; what is given here is never written back.
  */
 import { RuntError } from "../../errors.ts";
+import { invalid, type Origin } from "../runtime/document-error.ts";
 import { parseJson } from "../runtime/json.ts";
-import { invalid, type Origin, readDocument } from "../runtime/parse.ts";
+import { readDocument } from "../runtime/parse.ts";
 import type { Infer, Schema } from "../runtime/schema.ts";
 import { ImageConfig } from "./config.ts";
 import { Index } from "./index.ts";

@@ -1,7 +1,8 @@
 /** An image store as a directory: `oci-layout`, `index.json`, `blobs/<algorithm>/<hex>`. @see image-spec image-layout.md */
 import { text } from "../runtime/leaves.ts";
 import { type Infer, object } from "../runtime/schema.ts";
-import { algorithmOf, type Digest, hexOf } from "./digest.ts";
+import type { Digest } from "./digest.ts";
+import { algorithmOf, hexOf } from "./digest-parts.ts";
 
 /** The file that says a directory is an image layout. */
 export const LAYOUT_FILE = "oci-layout";

@@ -3,11 +3,13 @@
  *
  * @see runtime-spec 1.3 config.md
  */
+
+import type { Origin } from "./document-error.ts";
 import { Hooks } from "./hooks.ts";
 import { annotations, optionalText } from "./leaves.ts";
 import { Linux } from "./linux.ts";
 import { Mount } from "./mount.ts";
-import { type Origin, parseDocument, readDocument } from "./parse.ts";
+import { parseDocument, readDocument } from "./parse.ts";
 import { Process } from "./process.ts";
 import { LinuxResources } from "./resources.ts";
 import { Root } from "./root.ts";

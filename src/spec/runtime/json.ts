@@ -6,8 +6,8 @@
  * and a file that runt wrote itself can be read back without a schema.
  */
 import { RuntError } from "../../errors.ts";
+import type { Origin } from "./document-error.ts";
 import { locateJsonError } from "./json-error.ts";
-import type { Origin } from "./parse.ts";
 
 /** An integer of up to 64 bits: a `number` where that is exact, else a `bigint`. Both compare with `<` and print alike. */
 export type Int64 = number | bigint;

@@ -12,6 +12,7 @@
  * of the schema, so that the same document always gives the same error.
  */
 import type * as core from "zod/v4/core";
+import { show } from "./document-error.ts";
 
 /** A schema that gives a `T`. */
 export type Schema<T = unknown> = core.$ZodType<T>;
@@ -253,18 +254,4 @@ export function filled<S extends Schema>(inner: S): core.$ZodDefault<S> {
 /** "must be a string, not 5", or "is required" for nothing at all. */
 export function mustBe(what: string, value: unknown): string {
   return value === undefined ? "is required" : `must be ${what}, not ${show(value)}`;
-}
-
-/** A value on one short line, for a message. */
-export function show(value: unknown): string {
-  if (Array.isArray(value)) return "an array";
-  if (typeof value === "object" && value !== null) return "an object";
-  if (typeof value !== "string") return String(value);
-  const text = quote(value);
-  return text.length <= 80 ? text : `${text.slice(0, 76)}…"`;
-}
-
-/** `text` as a JSON string, with the two line breaks that JSON leaves as they are escaped too. */
-export function quote(text: string): string {
-  return JSON.stringify(text).replace(/[\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16)}`);
 }

@@ -6,7 +6,7 @@
  * host's own? is a capability known to the kernel?) is checked where host facts are at hand.
  */
 import type { Config } from "./config.ts";
-import { invalid, type JsonPath, type Origin } from "./parse.ts";
+import { invalid, type JsonPath, type Origin } from "./document-error.ts";
 import type { Process } from "./process.ts";
 import type { LinuxResources } from "./resources.ts";
 import { idMapChecks } from "./validate/id-maps.ts";

@@ -1,6 +1,8 @@
 /** The `ociVersion` field. @see runtime-spec 1.3 config.md#specification-version, Semantic Versioning 2.0.0 */
+
+import { show } from "./document-error.ts";
 import { readText } from "./leaves.ts";
-import { leaf, mustBe, refuse, show } from "./schema.ts";
+import { leaf, mustBe, refuse } from "./schema.ts";
 
 const SEMVER =
   /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-(0|[1-9]\d*|\d*[A-Za-z-][\dA-Za-z-]*)(\.(0|[1-9]\d*|\d*[A-Za-z-][\dA-Za-z-]*))*)?(\+[\dA-Za-z-]+(\.[\dA-Za-z-]+)*)?$/;

@@ -1,8 +1,7 @@
 /** What a configuration says that runt cannot do and may leave undone: each is worth a line in the log. */
 import { capabilityNumber } from "./capabilities.ts";
 import type { Config } from "./config.ts";
-import { formatPath, type JsonPath } from "./parse.ts";
-import { show } from "./schema.ts";
+import { formatPath, type JsonPath, show } from "./document-error.ts";
 
 const capabilitySets = ["bounding", "effective", "inheritable", "permitted", "ambient"] as const;
 const ignoredMemoryFields = [

@@ -1,14 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { RuntError } from "../../../src/errors.ts";
-import {
-  algorithmOf,
-  chainIDs,
-  type DiffID,
-  digestOf,
-  hexOf,
-  isDigest,
-  parseDigest,
-} from "../../../src/spec/image/digest.ts";
+import { chainIDs, type DiffID, digestOf, isDigest, parseDigest } from "../../../src/spec/image/digest.ts";
+import { algorithmOf, hexOf } from "../../../src/spec/image/digest-parts.ts";
 
 const empty = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { RuntError } from "../../../src/errors.ts";
 import { parseConfig, readConfig } from "../../../src/spec/runtime/config.ts";
+import { formatPath } from "../../../src/spec/runtime/document-error.ts";
 import { stringifyJson } from "../../../src/spec/runtime/json.ts";
-import { formatPath } from "../../../src/spec/runtime/parse.ts";
 import { configNames, configValue, type Json, withMember } from "./support.ts";
 
 /** What may stand where something else is expected. */

@@ -1,6 +1,6 @@
 /** `linux.resources.blockIO` → io.bfq.weight or io.weight, and io.max. */
 import type { LinuxBlockIO } from "../../../spec/runtime/block-io.ts";
-import type { JsonPath } from "../../../spec/runtime/parse.ts";
+import type { JsonPath } from "../../../spec/runtime/document-error.ts";
 import { type ResourceWrite, write } from "./write.ts";
 
 const at = (...rest: JsonPath): JsonPath => ["linux", "resources", "blockIO", ...rest];

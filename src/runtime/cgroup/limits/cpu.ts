@@ -1,5 +1,5 @@
 /** `linux.resources.cpu` → cpu.idle, cpu.weight, cpu.max, cpu.max.burst. */
-import type { JsonPath } from "../../../spec/runtime/parse.ts";
+import type { JsonPath } from "../../../spec/runtime/document-error.ts";
 import type { LinuxCPU } from "../../../spec/runtime/resources.ts";
 import { type ResourceWrite, write } from "./write.ts";
 

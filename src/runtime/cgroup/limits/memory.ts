@@ -1,5 +1,5 @@
 /** `linux.resources.memory` → memory.swap.max, memory.max, memory.low. */
-import { invalid, type JsonPath, type Origin } from "../../../spec/runtime/parse.ts";
+import { invalid, type JsonPath, type Origin } from "../../../spec/runtime/document-error.ts";
 import type { LinuxMemory } from "../../../spec/runtime/resources.ts";
 import { type ResourceWrite, write } from "./write.ts";
 

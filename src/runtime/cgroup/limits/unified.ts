@@ -1,5 +1,5 @@
 /** `linux.resources.unified`: cgroup v2 files by name. */
-import { invalid, type JsonPath, type Origin } from "../../../spec/runtime/parse.ts";
+import { invalid, type JsonPath, type Origin } from "../../../spec/runtime/document-error.ts";
 import { type ResourceWrite, write } from "./write.ts";
 
 /** Each line of a value is a write of its own: that is how io.max and its like are read by the kernel. */

@@ -1,5 +1,5 @@
 /** One write to one cgroup file: what a resource limit comes to. */
-import type { JsonPath, Origin } from "../../../spec/runtime/parse.ts";
+import type { JsonPath, Origin } from "../../../spec/runtime/document-error.ts";
 
 /** What is written, and what may go wrong with it. In `runt plan` this is one line. */
 export interface ResourceWrite {

@@ -1,6 +1,6 @@
 /** Annotations that are properties of the container's unit: `org.systemd.property.TimeoutStopUSec`. */
 import type { Variant } from "../../../linux/dbus-wire.ts";
-import { invalid, type Origin } from "../../../spec/runtime/parse.ts";
+import { invalid, type Origin } from "../../../spec/runtime/document-error.ts";
 import { parseGVariant } from "./gvariant.ts";
 import type { Property } from "./properties.ts";
 

@@ -5,7 +5,7 @@
  * @see systemd.resource-control(5), org.freedesktop.systemd1(5)
  */
 import type { DBusValue, Variant } from "../../../linux/dbus-wire.ts";
-import { invalid, type Origin } from "../../../spec/runtime/parse.ts";
+import { invalid, type Origin } from "../../../spec/runtime/document-error.ts";
 import type { LinuxResources } from "../../../spec/runtime/resources.ts";
 import { ioWeight } from "../limits/block-io.ts";
 import { cpuWeight } from "../limits/cpu.ts";

@@ -1,7 +1,7 @@
 /** The systemd driver: the cgroup is that of a scope unit, which systemd makes and watches over. */
 import { RuntError } from "../../../errors.ts";
 import { DBusError } from "../../../linux/dbus.ts";
-import type { Origin } from "../../../spec/runtime/parse.ts";
+import type { Origin } from "../../../spec/runtime/document-error.ts";
 import type { LinuxDeviceCgroup, LinuxResources } from "../../../spec/runtime/resources.ts";
 import { applyPlan, updateLimits } from "../apply-plan.ts";
 import { Cgroup } from "../cgroup.ts";

@@ -1,5 +1,5 @@
 /** `linux.resources.unified` as properties of a unit, as far as there are any. */
-import { invalid, type Origin } from "../../../spec/runtime/parse.ts";
+import { invalid, type Origin } from "../../../spec/runtime/document-error.ts";
 import { cpuMask } from "./cpu-mask.ts";
 import { defaultPeriodUs, limit, type Property, property, quotaProperties, since } from "./properties.ts";
 

@@ -1,8 +1,8 @@
 /** Rules about user namespaces and id maps. @see runtime-spec 1.3 config-linux.md#user-namespace-mappings, user_namespaces(7) */
 import type { Config } from "../config.ts";
+import type { JsonPath } from "../document-error.ts";
+import { show } from "../document-error.ts";
 import type { LinuxIDMapping } from "../id-mapping.ts";
-import type { JsonPath } from "../parse.ts";
-import { show } from "../schema.ts";
 import type { Checks, Refuse } from "../validate.ts";
 import { namespaceOf } from "./namespaces.ts";
 

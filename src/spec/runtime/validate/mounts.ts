@@ -1,9 +1,9 @@
 /** Rules about mounts. @see runtime-spec 1.3 config.md#mounts */
 import { posix } from "node:path";
 import type { Config } from "../config.ts";
+import { show } from "../document-error.ts";
 import { isBind } from "../mount-kind.ts";
 import { isMountOption, subdirWord } from "../mount-options.ts";
-import { show } from "../schema.ts";
 import type { Checks } from "../validate.ts";
 
 /**

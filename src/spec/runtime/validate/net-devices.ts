@@ -1,6 +1,6 @@
 /** Rules about network devices that are moved into the container. @see runtime-spec 1.3 config-linux.md#network-devices */
 import type { Config } from "../config.ts";
-import { show } from "../schema.ts";
+import { show } from "../document-error.ts";
 import type { Checks } from "../validate.ts";
 import { namespaceOf } from "./namespaces.ts";
 
