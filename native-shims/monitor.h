@@ -68,6 +68,7 @@ struct check
 {
   pid_t pid; /* 0: none */
   int fd;
+  bool asked; /* for one as soon as the program runs */
   bool timed_out;
   int64_t deadline;
   int64_t next; /* when the next begins; 0: never */

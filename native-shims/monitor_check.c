@@ -33,16 +33,6 @@ write_health (struct monitor *m)
   record_write (m->watch->directory, "health", health_names, (const int64_t *) &health, NULL, NULL, 0);
 }
 
-void
-check_begin (struct monitor *m)
-{
-  if (!m->watch->health)
-    return;
-  m->check.health = HEALTH_STARTING;
-  write_health (m);
-  schedule (m);
-}
-
 static void
 start (struct monitor *m)
 {
@@ -80,11 +70,30 @@ start (struct monitor *m)
   m->check.deadline = now + (int64_t) health->monitor_health.timeout_ms * MS;
 }
 
+void
+check_begin (struct monitor *m)
+{
+  if (!m->watch->health)
+    return;
+  m->check.health = HEALTH_STARTING;
+  write_health (m);
+  schedule (m);
+  if (m->check.asked)
+    start (m);
+}
+
 int
 check_now (struct monitor *m)
 {
   if (!m->watch->health)
     return ENOENT;
+  monitor_catch_up (m);
+  if (m->phase == PHASE_OF_MONITOR_CREATED && m->released && !m->exit.error)
+    {
+      /* Its program is about to run: who asks may know that before we do. */
+      m->check.asked = true;
+      return 0;
+    }
   if (m->phase != PHASE_OF_MONITOR_RUNNING)
     return ESRCH;
   if (!m->check.pid)

@@ -44,7 +44,8 @@ export function containerRow(container: ListedContainer, noTrunc: boolean, size:
   const created = new Date(container.created);
   const cut = (text: string, most: number) =>
     noTrunc || text.length <= most ? text : `${text.slice(0, most - 1)}…`;
-  const { mounts } = container;
+  const { mounts, status } = container;
+  const hasPorts = status === "running" || status === "paused";
   return {
     Command: JSON.stringify(cut(container.command.join(" "), longestCommand)),
     CreatedAt: goTime(created),
@@ -56,7 +57,7 @@ export function containerRow(container: ListedContainer, noTrunc: boolean, size:
     Mounts: mounts.map(({ name, destination }) => cut(name || destination, longestMount)).join(","),
     Names: container.name,
     Networks: container.networks.join(","),
-    Ports: publishedText(container.ports, container.exposed, container.status === "running"),
+    Ports: publishedText(container.ports, container.exposed, hasPorts),
     RunningFor: humanAgo(created),
     Size: size,
     State: container.status,

@@ -34,7 +34,7 @@ export async function runExec(
   return await unlessInterrupted(async () => {
     const engine = await openEngine(context);
     const consoleSize = tty ? terminalSize() : undefined;
-    const process = await engine.exec(container, { ...request, consoleSize, signal: signals.abort });
+    const process = await engine.exec(container, { ...request, consoleSize, signal: signals.signal });
     if (tty) signals[Symbol.dispose]();
     else signals.forward((signal) => void process.kill(signal));
     const how = await bridge(

@@ -1,4 +1,5 @@
 /** Signals while a container is in the foreground: an abort until it runs, and its own from then on. */
+import { type Abort, signalOf } from "../linux/abort.ts";
 import { Interrupted } from "./interrupt.ts";
 
 /** What docker passes on, but for what a shell stops and continues us with. */
@@ -6,7 +7,8 @@ const passed = ["SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2", 
 const aborting: readonly string[] = ["SIGHUP", "SIGINT", "SIGTERM", "SIGQUIT"];
 
 export class Signals implements Disposable {
-  readonly #controller = new AbortController();
+  readonly #interruption = new Interruption();
+  #signal: AbortSignal | undefined;
   #kill: ((signal: NodeJS.Signals) => void) | undefined;
   readonly #handler = (signal: NodeJS.Signals) => this.#take(signal);
 
@@ -15,8 +17,14 @@ export class Signals implements Disposable {
   }
 
   /** Aborts with an `Interrupted`. */
-  get abort(): AbortSignal {
-    return this.#controller.signal;
+  get abort(): Abort {
+    return this.#interruption;
+  }
+
+  /** The same, for who needs a real one. */
+  get signal(): AbortSignal {
+    this.#signal ??= signalOf(this.abort);
+    return this.#signal;
   }
 
   /** From now on they go there. */
@@ -33,7 +41,34 @@ export class Signals implements Disposable {
     if (this.#kill) this.#kill(signal);
     else if (aborting.includes(signal)) {
       if (this.abort.aborted) process.exit(new Interrupted(signal).status);
-      this.#controller.abort(new Interrupted(signal));
+      this.#interruption.abort(new Interrupted(signal));
     }
+  }
+}
+
+class Interruption implements Abort {
+  reason: Interrupted | undefined;
+  readonly #listeners = new Set<() => void>();
+
+  get aborted(): boolean {
+    return this.reason !== undefined;
+  }
+
+  throwIfAborted(): void {
+    if (this.reason) throw this.reason;
+  }
+
+  /** It comes once only, so that `once` makes no difference. */
+  addEventListener(_type: "abort", listener: () => void): void {
+    this.#listeners.add(listener);
+  }
+
+  removeEventListener(_type: "abort", listener: () => void): void {
+    this.#listeners.delete(listener);
+  }
+
+  abort(reason: Interrupted): void {
+    this.reason = reason;
+    for (const listener of [...this.#listeners]) listener();
   }
 }

@@ -1,4 +1,5 @@
 /** What the engine asks of networks: a namespace before a container is made, links in it before it runs, and their end. */
+import type { Abort } from "../linux/abort.ts";
 import type { ContainerRecord, ProcessId } from "./record.ts";
 import type { NetworkAttachment } from "./request.ts";
 
@@ -61,12 +62,7 @@ export interface NetworkDriver {
    * @param init its pid
    * @throws {RuntError} with nothing left behind
    */
-  attach(
-    container: ContainerRecord,
-    plan: NetworkPlan,
-    init: number,
-    signal?: AbortSignal,
-  ): Promise<NetworkState>;
+  attach(container: ContainerRecord, plan: NetworkPlan, init: number, signal?: Abort): Promise<NetworkState>;
   /** One network more for a container that runs. @throws {RuntError} */
   connect(container: ContainerRecord, init: number, attachment: NetworkAttachment): Promise<NetworkState>;
   /** One less. @throws {RuntError} NotFound where it is not on it */

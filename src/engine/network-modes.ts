@@ -1,5 +1,7 @@
 /** Networks by mode: the host's, none, another container's; bridges and what else network/ knows. */
+
 import { RuntError } from "../errors.ts";
+import { signalOf } from "../linux/abort.ts";
 import { isOrdinaryUser } from "../runtime/library/default-root.ts";
 import { findRunning } from "./container/find.ts";
 import type { EngineContext } from "./context.ts";
@@ -60,8 +62,9 @@ export function openNetworkDriver(context: EngineContext): NetworkDriver {
   };
   return {
     plan: (container) => planOf(context, container),
-    async attach(container, plan, init, signal) {
+    async attach(container, plan, init, abort) {
       if (container.request.network.mode !== "bridge") return plainState(plan);
+      const signal = abort && signalOf(abort);
       if (isOrdinaryUser()) return await attachPasta(context, container, plan, init, signal);
       const { setupNetwork, defaultNetworkName } = await import("./network/index.ts");
       const { networks: wanted, unplugged, dns } = container.request.network;

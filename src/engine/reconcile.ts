@@ -2,10 +2,11 @@
  * Repairs what a crash has left, whatever died and when: this process, a monitor, a container, the machine. What is
  * written down is compared with what the kernel has; to find nothing wrong costs a look at one file per container that runs.
  */
-import { existsSync, readdirSync } from "node:fs";
+import { constants, existsSync, openSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { RuntError } from "../errors.ts";
-import { flock } from "../linux/flock.ts";
+import { Fd } from "../linux/fd.ts";
+import { flock, tryLock } from "../linux/flock.ts";
 import { isAlive } from "../linux/process.ts";
 import { hasCode } from "../linux/system-error.ts";
 import { lockContainer, tryLockContainer } from "./container/lock.ts";
@@ -96,8 +97,7 @@ function repairFor(
   switch (status) {
     case "creating":
     case "removing":
-      if (owner && isAlive(owner.pid, owner.startTime)) return undefined;
-      return () => finishOther(context, id);
+      return isAbandoned({ status, owner }) ? () => finishOther(context, id) : undefined;
     case "running":
     case "paused":
       if (observed.stale) return () => settleOther(context, id);
@@ -111,17 +111,35 @@ function repairFor(
   }
 }
 
+/** Whether who made it or removed it has died over it. */
+function isAbandoned(record: Pick<ListedRecord, "status" | "owner"> | undefined): boolean {
+  if (record?.status !== "creating" && record?.status !== "removing") return false;
+  return !record.owner || !isAlive(record.owner.pid, record.owner.startTime);
+}
+
 /** A create or a removal that was stopped halfway. */
 async function finishOther(context: EngineContext, id: string): Promise<void> {
   const directory = context.layout.container(id);
   using _lock = existsSync(directory) ? await flock(directory) : undefined;
+  await finishIfAbandoned(context, id);
+}
+
+/** The same for who must not wait: where somebody has its lock he does it. @returns whether it was one */
+export async function finishAbandoned(context: EngineContext, id: string): Promise<boolean> {
+  const directory = context.layout.container(id);
+  using lock = existsSync(directory) ? new Fd(openSync(directory, constants.O_RDONLY)) : undefined;
+  if (lock && !tryLock(lock.n, directory)) return false;
+  return await finishIfAbandoned(context, id);
+}
+
+async function finishIfAbandoned(context: EngineContext, id: string): Promise<boolean> {
   const record = context.store.containers.get(id);
-  if (!record || (record.status !== "creating" && record.status !== "removing")) return;
-  if (record.owner && isAlive(record.owner.pid, record.owner.startTime)) return;
+  if (!record || !isAbandoned(record)) return false;
   context.log("debug", `container ${record.name}: finishing what was stopped halfway: ${record.status}`);
   await finishRemoval(context, record, {
     volumes: record.status === "creating" || record.request.autoRemove,
   });
+  return true;
 }
 
 async function settleOther(context: EngineContext, id: string): Promise<void> {
@@ -159,7 +177,10 @@ export async function settleDead(context: EngineContext, ids: readonly string[])
   let found = false;
   for (const id of ids) {
     using lock = tryLockContainer(context, id);
-    if (!lock) continue;
+    if (!lock) {
+      if (await finishAbandoned(context, id)) found = true;
+      continue;
+    }
     const { status } = lock.record;
     if (status === "running" || status === "paused") {
       const settled = await settle(context, lock.record, "another");

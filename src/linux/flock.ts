@@ -1,6 +1,8 @@
 /** flock(2): a lock that ends with the process that has it. */
+
 import { constants, openSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { type Abort, signalOf } from "./abort.ts";
 import { Fd } from "./fd.ts";
 import { check, I32, syscall } from "./ffi.ts";
 import { SYS } from "./syscall-numbers.ts";
@@ -17,7 +19,7 @@ const longestWaitMs = 20;
  * Waits for the exclusive lock of a file or directory. Closing the fd, which is the caller's, gives it up.
  * @throws ENOENT; the signal's reason
  */
-export async function flock(path: string, signal?: AbortSignal): Promise<Fd> {
+export async function flock(path: string, signal?: Abort): Promise<Fd> {
   const fd = new Fd(openSync(path, constants.O_RDONLY));
   try {
     await waitForLock(fd.n, path, signal);
@@ -29,9 +31,9 @@ export async function flock(path: string, signal?: AbortSignal): Promise<Fd> {
 }
 
 /** Waits for the exclusive lock of an open file. It lasts until every copy of the fd is closed. */
-export async function waitForLock(fd: number, path: string, signal?: AbortSignal): Promise<void> {
+export async function waitForLock(fd: number, path: string, signal?: Abort): Promise<void> {
   for (let wait = shortestWaitMs; !tryLock(fd, path); wait = Math.min(2 * wait, longestWaitMs)) {
-    await sleep(wait, undefined, signal && { signal });
+    await sleep(wait, undefined, signal && { signal: signalOf(signal) });
   }
 }
 

@@ -1,5 +1,8 @@
 /** What people meet in the first hour: pipes, answers from a script, names that are taken, words of errors. */
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { forgetEngines, prepareEngines, TestEngine } from "../engine/an-engine.ts";
 import { eventually } from "../support/container.ts";
@@ -48,6 +51,45 @@ describe.skipIf(gone !== undefined)(
         "runt export $(runt create bb) | head -c 1 >/dev/null; echo $PIPESTATUS",
       );
       expect({ stdout, stderr }).toEqual({ stdout: "141\n", stderr: "" });
+    });
+
+    test("an interrupt before the container runs: 130, and there was none", async () => {
+      // A device whose hook takes its time: a container waits for it before it is made.
+      const began = join(engine.root, "hook.pid");
+      const hook = {
+        hookName: "createRuntime",
+        path: "/bin/sh",
+        args: ["sh", "-c", `echo $$ >${began}.new; mv ${began}.new ${began}; exec sleep 1000`],
+      };
+      const device = { name: "slow", containerEdits: { hooks: [hook] } };
+      const spec = { cdiVersion: "0.6.0", kind: "runt.test/clock", devices: [device], containerEdits: {} };
+      mkdirSync(join(engine.root, "cdi"));
+      writeFileSync(join(engine.root, "cdi/clock.json"), JSON.stringify(spec));
+      const [path, first] = command("runt");
+      const child = spawn(
+        path,
+        [
+          ...first,
+          ...globals(),
+          "run",
+          "--rm",
+          "--network",
+          "none",
+          "--device",
+          "runt.test/clock=slow",
+          "bb",
+        ],
+        { env: { ...process.env, RUNT_CDI_SPEC_DIRS: join(engine.root, "cdi") }, stdio: "ignore" },
+      );
+      const ended = once(child, "exit");
+      const pid = await eventually(
+        () => (existsSync(began) ? readFileSync(began, "utf8").trim() : undefined),
+        "the hook",
+      );
+      child.kill("SIGINT");
+      expect(await ended).toEqual([130, null]);
+      expect(line("ps", "--all", "--quiet")).toBe("");
+      await eventually(() => (existsSync(`/proc/${pid}`) ? undefined : true), "the end of the hook");
     });
 
     test("prune takes its answer from a pipe", () => {

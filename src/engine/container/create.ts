@@ -4,6 +4,7 @@ import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { RuntError } from "../../errors.ts";
 import { MergedView } from "../../image/snapshot/merged.ts";
+import type { Abort } from "../../linux/abort.ts";
 import { hostName } from "../../linux/uname.ts";
 import type { ContainerConfig } from "../../spec/image/config.ts";
 import type { EngineContext } from "../context.ts";
@@ -26,7 +27,7 @@ import { finishRemoval, thisProcess } from "./removal.ts";
 export interface CreateOptions {
   /** For an image that is to be pulled. */
   readonly pull?: PullOptions | undefined;
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: Abort | undefined;
 }
 
 export interface CreatedContainer {
@@ -75,7 +76,7 @@ export async function makeContainer(
 ): Promise<MadeContainer> {
   if (request.name !== undefined) checkName(request.name, "create");
   const warnings = checkRequest(request);
-  const found = await imageFor(context, request, { ...options.pull, signal: options.signal });
+  const found = await imageFor(context, request, options.pull, options.signal);
   const config = found?.config;
   const image = found && { id: found.id, name: found.name, target: found.target, top: found.top };
   const id = newId();
@@ -100,7 +101,7 @@ export async function makeContainer(
     run: neverRun,
     owner: thisProcess(),
   };
-  const record = insert(context, volumes, fresh, userNamespace);
+  const record = await insert(context, volumes, fresh, userNamespace);
   try {
     options.signal?.throwIfAborted();
     await makeFiles(context, record, volumes);
@@ -153,12 +154,12 @@ function hostnameIn(context: EngineContext, { network, namespaces }: ContainerRe
 }
 
 /** Takes name and volumes at once; from here on the next command knows what to take away again. */
-function insert(
+async function insert(
   context: EngineContext,
   volumes: readonly WantedVolume[],
   record: ContainerRecord,
   userNamespace: ResolvedUserNamespace | undefined,
-): ContainerRecord {
+): Promise<ContainerRecord> {
   const { store } = context;
   for (let attempt = 0; ; attempt++) {
     let named = record.name === "" ? { ...record, name: inventName(attempt) } : record;
@@ -177,7 +178,12 @@ function insert(
     } catch (error) {
       // Only another name helps against a name that is taken.
       if (!isConflict(error, "containers.name")) throw error;
-      if (record.name !== "") throw nameTaken(record.name, holderOf(context, record.name), "create");
+      if (record.name === "") continue;
+      const holder = store.containers.idOfName(record.name);
+      const { finishAbandoned } = await import("../reconcile.ts");
+      // Of somebody who has died over it, which nobody has seen yet.
+      if (attempt === 0 && holder !== undefined && (await finishAbandoned(context, holder))) continue;
+      throw nameTaken(record.name, holderOf(context, record.name), "create");
     }
   }
 }

@@ -1,9 +1,11 @@
 /** The image of a container: found in the store, pulled where the request says so, and remembered. */
+
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { RuntError } from "../../errors.ts";
 import type { findImage } from "../../image/find.ts";
 import type { ImageStore } from "../../image/store.ts";
+import { type Abort, signalOf } from "../../linux/abort.ts";
 import type { ImageConfig } from "../../spec/image/config.ts";
 import type { ChainID, Digest } from "../../spec/image/digest.ts";
 import type { EngineContext } from "../context.ts";
@@ -28,6 +30,7 @@ export async function imageFor(
   context: EngineContext,
   request: Pick<ContainerRequest, "image" | "pull" | "platform">,
   options: PullOptions = {},
+  abort?: Abort,
 ): Promise<FoundImage | undefined> {
   const { image: text, pull } = request;
   if (text === undefined) return undefined;
@@ -41,7 +44,11 @@ export async function imageFor(
   }
   context.log("debug", `pulling ${text}`);
   const platform = await platformOf(request.platform);
-  const { name } = await (await context.images()).pull(text, { ...options, ...(platform && { platform }) });
+  const { name } = await (await context.images()).pull(text, {
+    ...options,
+    ...(platform && { platform }),
+    ...(abort && { signal: signalOf(abort) }),
+  });
   return await findCached(context, name, request.platform);
 }
 

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { messageOf } from "../../errors.ts";
 import { exitCode } from "../../runtime/create/exit-status.ts";
 import { hostFacts } from "../../runtime/host/measure.ts";
+import { isOrdinaryUser } from "../../runtime/library/default-root.ts";
 import type { EngineContext } from "../context.ts";
 import { readHealth } from "../monitor/records.ts";
 import { type EndpointSettings, noSettings } from "../network-driver.ts";
@@ -312,24 +313,35 @@ function mountOf(mount: ResolvedMount) {
   };
 }
 
-/** Of `host` and `none`, which have no address of ours, there is the name. */
-async function modeEndpoint({ layout }: EngineContext, { id, request }: ContainerRecord) {
+const noEndpoint: EndpointSettings = {
+  networkId: "",
+  endpointId: "",
+  gateway: "",
+  ipAddress: "",
+  ipPrefixLength: 0,
+  ipv6Gateway: "",
+  globalIpv6Address: "",
+  globalIpv6PrefixLength: 0,
+  macAddress: "",
+  aliases: [],
+};
+
+/** Where there is no address of ours there are the names: of `host` and `none`, and of what it will be on again. */
+async function unaddressed(
+  { layout }: EngineContext,
+  { id, request }: ContainerRecord,
+  isUp: boolean,
+): Promise<[string, EndpointSettings][]> {
+  const { mode, networks, unplugged } = request.network;
   const { isModeNetwork, modeNetworkId } = await import("../network/builtin.ts");
-  const { mode } = request.network;
-  if (!isModeNetwork(mode)) return [];
-  const endpoint: EndpointSettings = {
-    networkId: modeNetworkId(layout, mode),
-    endpointId: id,
-    gateway: "",
-    ipAddress: "",
-    ipPrefixLength: 0,
-    ipv6Gateway: "",
-    globalIpv6Address: "",
-    globalIpv6PrefixLength: 0,
-    macAddress: "",
-    aliases: [],
-  };
-  return [[mode, endpoint] as const];
+  if (isModeNetwork(mode)) {
+    const networkId = modeNetworkId(layout, mode);
+    return [[mode, { ...noEndpoint, networkId, endpointId: isUp ? id : "" }]];
+  }
+  // An ordinary user's container has a network that is none of ours.
+  if (mode !== "bridge" || isUp || isOrdinaryUser()) return [];
+  if (networks.length === 0) return unplugged ? [] : [["bridge", noEndpoint]];
+  return networks.map(({ network, aliases }) => [network, { ...noEndpoint, aliases }]);
 }
 
 async function networkOf(context: EngineContext, record: ContainerRecord) {
@@ -337,7 +349,7 @@ async function networkOf(context: EngineContext, record: ContainerRecord) {
   const isUp = status === "running" || status === "paused";
   const settings = (isUp ? run.network?.settings : undefined) ?? noSettings;
   const own = Object.entries(settings.networks);
-  const endpoints = own.length > 0 || !isUp ? own : await modeEndpoint(context, record);
+  const endpoints = own.length > 0 ? own : await unaddressed(context, record, isUp);
   const first: EndpointSettings | undefined = endpoints[0]?.[1];
   return {
     SandboxKey: status === "running" && run.init ? `/proc/${run.init.pid}/ns/net` : "",

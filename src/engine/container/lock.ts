@@ -1,5 +1,7 @@
 /** One command at a time changes a container: it has the flock of the container's directory, until it ends. */
+
 import { constants, existsSync, openSync } from "node:fs";
+import type { Abort } from "../../linux/abort.ts";
 import { Fd } from "../../linux/fd.ts";
 import { flock, tryLock } from "../../linux/flock.ts";
 import { hasCode } from "../../linux/system-error.ts";
@@ -22,7 +24,7 @@ export async function lockContainer(
   context: EngineContext,
   text: string,
   operation: string,
-  signal?: AbortSignal,
+  signal?: Abort,
 ): Promise<Locked> {
   // A full ID stands before all names, and its row is read once we have the lock.
   const isId = fullId.test(text) && existsSync(context.layout.container(text));

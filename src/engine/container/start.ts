@@ -1,7 +1,9 @@
 /** `start`: network, configuration, monitor, and the program runs. */
+
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf, RuntError } from "../../errors.ts";
+import type { Abort } from "../../linux/abort.ts";
 import { readProcessStat } from "../../linux/process.ts";
 import type { Waiting } from "../../runtime/create/conversation.ts";
 import { IdleShim } from "../../runtime/create/shim.ts";
@@ -38,7 +40,7 @@ export interface StartOptions {
   readonly attend?: boolean | undefined;
   /** "blocking" for a program that does nothing else until the container runs. */
   readonly waiting?: Waiting | undefined;
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: Abort | undefined;
 }
 
 /** A container that runs. */
@@ -121,6 +123,7 @@ export async function startLocked(
         monitor: monitorOf(context, record, options.restarts),
         waiting: options.waiting ?? "events",
         shim,
+        meanwhile: () => prepareForLater(context, options),
         signal: options.signal,
       });
       made = true;
@@ -157,6 +160,13 @@ export async function startLocked(
     attendance?.[Symbol.dispose]();
     throw error;
   }
+}
+
+/** What will be needed once it runs, and once it has ended. */
+async function prepareForLater({ store }: EngineContext, { attend }: StartOptions): Promise<void> {
+  bootId();
+  store.prepareForRun();
+  if (attend) await import("./finish.ts");
 }
 
 /**

@@ -1,6 +1,8 @@
 /** Makes a container with a monitor of its own, which stays when we go. */
+
 import { closeSync, mkdirSync, openSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import type { Abort } from "../../linux/abort.ts";
 import type { CreateOptions, RuntimeContext } from "../../runtime/api.ts";
 import { type Bundle, loadBundle } from "../../runtime/bundle/load.ts";
 import { createContainer } from "../../runtime/container/create.ts";
@@ -27,7 +29,7 @@ export interface MonitoredOptions
   /** The shim, where it is started already; stays the caller's to dispose of. */
   readonly shim?: IdleShim | undefined;
   readonly meanwhile?: CreateMode["meanwhile"];
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: Abort | undefined;
 }
 
 /** What an earlier run of the container left, and what is not true any more once it is made again. */

@@ -1,6 +1,8 @@
 /** A monitor for a container that another OCI runtime makes: runc, crun, or one that isolates more than they do. */
+
 import { closeSync, openSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import type { Abort } from "../../linux/abort.ts";
 import { bindUnix, SOCK_STREAM } from "../../linux/socket.ts";
 import type { Waiting } from "../../runtime/create/conversation.ts";
 import { type InitProcess, launch } from "../../runtime/create/launch.ts";
@@ -22,7 +24,7 @@ export interface ForeignOptions {
   /** `memory.events` of the cgroup that the container will have. */
   readonly memoryEvents?: string | undefined;
   readonly waiting?: Waiting;
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: Abort | undefined;
 }
 
 /**

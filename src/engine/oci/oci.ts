@@ -1,4 +1,5 @@
 /** The OCI runtime of a container, as the engine uses it: ours, in this process, or another's program. */
+import type { Abort } from "../../linux/abort.ts";
 import type { Waiting } from "../../runtime/create/conversation.ts";
 import type { IdleShim } from "../../runtime/create/shim.ts";
 import type { Config } from "../../spec/runtime/config.ts";
@@ -18,7 +19,7 @@ export interface OciCreateOptions {
   readonly shim: IdleShim | undefined;
   /** See `CreateMode`; for our own runtime. */
   readonly meanwhile?: (() => Promise<void>) | undefined;
-  readonly signal: AbortSignal | undefined;
+  readonly signal: Abort | undefined;
 }
 
 /** What is kept of a container is in `<runRoot>/<id>/`: where that is not there, it is nobody's any more. */

@@ -65,7 +65,7 @@ export class Containers {
   #set(table: string, key: string, id: string, changes: Changes): boolean {
     const entries = Object.entries(changes).filter(([, value]) => value !== undefined);
     if (entries.length === 0) return true;
-    const columns = entries.map(([column]) => `${column} = ?`).join(", ");
+    const columns = entries.map(([column]) => column);
     const values = entries.map(([column, value]) =>
       column === "name" || column === "status"
         ? (value as string)
@@ -73,7 +73,12 @@ export class Containers {
           ? null
           : JSON.stringify(value),
     );
-    return this.#db.run(`UPDATE ${table} SET ${columns} WHERE ${key} = ?`, ...values, id) > 0;
+    return this.#db.run(updateOf(table, columns, key), ...values, id) > 0;
+  }
+
+  /** See `EngineStore.prepareForRun`. */
+  prepareForRun(): void {
+    this.#db.prepare(updateOf("containers", ["status", "run", "owner"], "id"));
   }
 
   delete(id: string): void {
@@ -99,6 +104,10 @@ export class Containers {
       .all("SELECT id FROM containers WHERE id >= ? AND id < ? LIMIT ?", prefix, `${prefix}g`, limit)
       .map(({ id }) => id as string);
   }
+}
+
+function updateOf(table: string, columns: readonly string[], key: string): string {
+  return `UPDATE ${table} SET ${columns.map((column) => `${column} = ?`).join(", ")} WHERE ${key} = ?`;
 }
 
 function listedOf(row: Row): ListedRecord {

@@ -136,6 +136,11 @@ export class Database implements Disposable {
     if (this.#db.isOpen) this.#db.close();
   }
 
+  /** For who will ask this soon, and has the time now. */
+  prepare(sql: string): void {
+    this.#statement(sql);
+  }
+
   #statement(sql: string): StatementSync {
     let statement = this.#statements.get(sql);
     if (!statement) {

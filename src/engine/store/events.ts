@@ -19,6 +19,9 @@ const kept = 10_000;
 /** So seldom is looked whether there are too many. */
 const cleanEvery = 500;
 
+const insertion =
+  "INSERT INTO events (time, type, action, actor, attributes) VALUES (?, ?, ?, ?, ?) RETURNING seq";
+
 export class Events {
   readonly #db: Database;
 
@@ -29,17 +32,15 @@ export class Events {
   append(event: Omit<EngineEvent, "seq" | "time">): void {
     const { type, action, actor, attributes } = event;
     this.#db.transaction(() => {
-      const row = this.#db.get(
-        "INSERT INTO events (time, type, action, actor, attributes) VALUES (?, ?, ?, ?, ?) RETURNING seq",
-        timestamp(),
-        type,
-        action,
-        actor,
-        JSON.stringify(attributes),
-      );
+      const row = this.#db.get(insertion, timestamp(), type, action, actor, JSON.stringify(attributes));
       const seq = row!.seq as number;
       if (seq % cleanEvery === 0) this.#db.run("DELETE FROM events WHERE seq <= ?", seq - kept);
     });
+  }
+
+  /** See `EngineStore.prepareForRun`. */
+  prepareForRun(): void {
+    this.#db.prepare(insertion);
   }
 
   /** Those after the one with the number `seq`, oldest first. */

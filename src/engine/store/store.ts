@@ -30,6 +30,12 @@ export class EngineStore implements Disposable {
     return new EngineStore(Database.open(path));
   }
 
+  /** Prepares what is asked when a container begins to run, and when it has ended: for who has the time just then. */
+  prepareForRun(): void {
+    this.containers.prepareForRun();
+    this.events.prepareForRun();
+  }
+
   /** See `Database.transaction`. */
   transaction<T>(work: () => T): T {
     return this.db.transaction(work);

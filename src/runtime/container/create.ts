@@ -1,7 +1,9 @@
 /** `create`: carries out the plan, and writes down what the other verbs will need. @see runtime-spec 1.3 runtime.md#create */
+
 import { closeSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { RuntError } from "../../errors.ts";
+import type { Abort } from "../../linux/abort.ts";
 import { ownStartTime, pidfd_open } from "../../linux/process.ts";
 import { connectUnix, SOCK_STREAM, sendFds } from "../../linux/socket.ts";
 import type { Config } from "../../spec/runtime/config.ts";
@@ -38,7 +40,7 @@ export async function createContainer(
   id: string,
   options: CreateOptions,
   mode: CreateMode,
-  signal?: AbortSignal,
+  signal?: Abort,
 ): Promise<Created> {
   checkId(id, mode.operation);
   using own = mode.shim ? undefined : new IdleShim();

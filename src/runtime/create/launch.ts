@@ -1,5 +1,7 @@
 /** Carries out a plan: host steps, shim, the conversation, up to the point where init is ready. */
+
 import { RuntError } from "../../errors.ts";
+import type { Abort } from "../../linux/abort.ts";
 import { readProcessStat, reapChild, reapIfEnded } from "../../linux/process.ts";
 import type { ExitStatus } from "../api.ts";
 import type { Plan } from "../plan/plan.ts";
@@ -19,7 +21,7 @@ export interface LaunchOptions {
   readonly shim: IdleShim;
   readonly stdio: readonly [number, number, number];
   readonly waiting: Waiting;
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: Abort | undefined;
   /** Called once init exists and while it is busy: the time for what need not be done before. */
   readonly meanwhile?: (init: InitProcess) => void | Promise<void>;
 }
@@ -135,7 +137,7 @@ export class Launched {
 export async function launch(plan: Plan, steps: HostSteps, options: LaunchOptions): Promise<Launched> {
   const { operation, signal } = options;
   signal?.throwIfAborted();
-  for (const step of plan.before) await steps.run(step);
+  for (const step of plan.before) await steps.run(step, signal);
   const program = steps.hasCgroup ? plan.program : withoutCgroup(plan.program);
   const { bytes, ops } = encodeProgram(program);
   const inherited = program.inherited.map((slot) => steps.fd(slot));
@@ -159,7 +161,7 @@ export async function launch(plan: Plan, steps: HostSteps, options: LaunchOption
           await options.meanwhile?.(init);
           break;
         case "sync":
-          await runSync(plan, steps, message, operation);
+          await runSync(plan, steps, message, options);
           conversation.go();
           break;
         case "ready":
@@ -184,7 +186,12 @@ function withoutCgroup(program: Program): Program {
   return { ...program, cgroup: null, inherited: program.inherited.filter((slot) => slot !== program.cgroup) };
 }
 
-async function runSync(plan: Plan, steps: HostSteps, message: Message, operation: string): Promise<void> {
+async function runSync(
+  plan: Plan,
+  steps: HostSteps,
+  message: Message,
+  { operation, signal }: LaunchOptions,
+): Promise<void> {
   const point = syncPoints[message.value];
   if (point === undefined || plan.atSync[point] === undefined) {
     throw new RuntError(
@@ -196,7 +203,7 @@ async function runSync(plan: Plan, steps: HostSteps, message: Message, operation
     );
   }
   steps.listener = message.errno;
-  for (const step of plan.atSync[point]) await steps.run(step);
+  for (const step of plan.atSync[point]) await steps.run(step, signal);
 }
 
 /** What a filter's denial ends init with: a SIGSYS of the kernel's, or the trap that is left where it may not even exit. */

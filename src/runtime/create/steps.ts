@@ -1,6 +1,8 @@
 /** The host's side of a plan: one small function for each kind of step. */
+
 import { constants, fstatSync, openSync } from "node:fs";
 import { type ErrorKind, RuntError } from "../../errors.ts";
+import type { Abort } from "../../linux/abort.ts";
 import { Fd } from "../../linux/fd.ts";
 import { check, I32, I64, syscall, Text } from "../../linux/ffi.ts";
 import { pidfd_getfd, pidfd_open } from "../../linux/process.ts";
@@ -58,10 +60,10 @@ export class HostSteps implements Disposable {
     this.#owned.dispose();
   }
 
-  /** @throws {RuntError} */
-  run(step: HostStep): void | Promise<void> {
+  /** @param abort ends a step that may take long @throws {RuntError}; its reason */
+  run(step: HostStep, abort?: Abort): void | Promise<void> {
     try {
-      return this.#run(step)?.catch((error: unknown) => this.#refuse(error));
+      return this.#run(step, abort)?.catch((error: unknown) => this.#refuse(error));
     } catch (error) {
       this.#refuse(error);
     }
@@ -86,7 +88,7 @@ export class HostSteps implements Disposable {
     throw new RuntError(kind, message, site, error);
   }
 
-  #run(step: HostStep): void | Promise<void> {
+  #run(step: HostStep, abort: Abort | undefined): void | Promise<void> {
     switch (step.step) {
       case "state":
         return this.#surroundings.saveState();
@@ -107,7 +109,7 @@ export class HostSteps implements Disposable {
       case "map-ids":
         return this.#mapIds(step.uid, step.gid);
       case "hooks":
-        return this.#runHooks(step);
+        return this.#runHooks(step, abort);
       case "move-network-device":
         return this.#moveNetworkDevice(step.device, step.name);
       case "seccomp-listener":
@@ -196,10 +198,10 @@ export class HostSteps implements Disposable {
     }
   }
 
-  async #runHooks({ name, hooks }: Extract<HostStep, { step: "hooks" }>): Promise<void> {
+  async #runHooks({ name, hooks }: Extract<HostStep, { step: "hooks" }>, abort?: Abort): Promise<void> {
     const { runHook } = await import("../hooks/run-hook.ts");
     const { state } = this.#surroundings;
-    for (const [i, hook] of hooks.entries()) await runHook(name, i, hook, { ...state, pid: this.pid });
+    for (const [i, hook] of hooks.entries()) await runHook(name, i, hook, { ...state, pid: this.pid }, abort);
   }
 
   async #moveNetworkDevice(device: string, name: string): Promise<void> {

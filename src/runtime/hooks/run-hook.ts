@@ -1,6 +1,7 @@
 /** Runs one hook in the runtime's namespaces: state on stdin, output into the error if it fails. */
 import { spawn } from "node:child_process";
 import { RuntError } from "../../errors.ts";
+import type { Abort } from "../../linux/abort.ts";
 import { keepFdsFromChildren } from "../../linux/process.ts";
 import { errnoText } from "../../linux/system-error.ts";
 import type { Hook, HookName } from "../../spec/runtime/hooks.ts";
@@ -14,10 +15,17 @@ const outputLimit = 4096;
 
 /**
  * @param state the state document, with the pid as the host sees it
- * @throws {RuntError} FailedPrecondition: `error running createRuntime hook #1: exit status 3: …`
+ * @param abort ends the hook
+ * @throws {RuntError} FailedPrecondition: `error running createRuntime hook #1: exit status 3: …`; the reason of `abort`
  * @see runtime-spec 1.3 config.md#posix-platform-hooks
  */
-export function runHook(name: HookName, index: number, hook: Hook, state: object): Promise<void> {
+export function runHook(
+  name: HookName,
+  index: number,
+  hook: Hook,
+  state: object,
+  abort?: Abort,
+): Promise<void> {
   const [argv0, ...args] = hook.args.length > 0 ? hook.args : [hook.path];
   const env = Object.fromEntries((hook.env ?? []).map((entry) => splitEntry(entry)));
   const fail = (what: string): RuntError =>
@@ -39,28 +47,35 @@ export function runHook(name: HookName, index: number, hook: Hook, state: object
     // A hook need not read its state.
     child.stdin.on("error", () => {});
     child.stdin.end(JSON.stringify(state));
+    const kill = () => child.kill("SIGKILL");
+    abort?.addEventListener("abort", kill, { once: true });
     let timedOut = false;
     const timer = hook.timeout
       ? setTimeout(
           () => {
             timedOut = true;
-            child.kill("SIGKILL");
+            kill();
           },
           Math.min(hook.timeout * 1000, longestMs),
         )
       : undefined;
-    child.on("error", (error: NodeJS.ErrnoException) => {
+    const over = () => {
       clearTimeout(timer);
+      abort?.removeEventListener("abort", kill);
+    };
+    child.on("error", (error: NodeJS.ErrnoException) => {
+      over();
       reject(fail(`${hook.path}: ${errnoText(-(error.errno ?? 0))}`));
     });
     // "exit" and not "close": a grandchild may hold the pipes for as long as it likes.
     child.on("exit", (code, signal) => {
-      clearTimeout(timer);
+      over();
       const finish = (): void => {
         child.stdout.destroy();
         child.stderr.destroy();
         const tail = output.trim() === "" ? "" : `: ${oneLine(output)}`;
-        if (timedOut) reject(fail(`${hook.path}: timed out after ${hook.timeout} s${tail}`));
+        if (abort?.aborted) reject(abort.reason);
+        else if (timedOut) reject(fail(`${hook.path}: timed out after ${hook.timeout} s${tail}`));
         else if (code !== 0)
           reject(fail(`${hook.path}: ${signal ? `killed by ${signal}` : `exit status ${code}`}${tail}`));
         else resolve();

@@ -36,8 +36,10 @@ const CAP_SYS_ADMIN = 1n << 21n;
 
 function measureHost(): HostFacts {
   const status = readFileSync("/proc/self/status", "latin1");
-  const mask = (name: string): bigint =>
-    BigInt(`0x${new RegExp(`^${name}:\\s*([0-9a-f]+)`, "m").exec(status)?.[1] ?? "0"}`);
+  const mask = (name: string): bigint => {
+    const [, after = ""] = status.split(`\n${name}:`, 2);
+    return BigInt(`0x${after.slice(0, after.indexOf("\n")).trim() || "0"}`);
+  };
   const permitted = mask("CapPrm") & mask("CapBnd");
   const capable = (mask("CapEff") & CAP_SYS_ADMIN) !== 0n;
   const privileged = capable && inFirstUserNamespace();
@@ -47,7 +49,7 @@ function measureHost(): HostFacts {
     privileged,
     capable,
     ownsMounts: privileged || (capable && ownsMountNamespace()),
-    setgroupsDenied: readOr("/proc/self/setgroups", "allow").startsWith("deny"),
+    setgroupsDenied: !privileged && readOr("/proc/self/setgroups", "allow").startsWith("deny"),
     arch: process.arch === "arm64" ? "aarch64" : "x86_64",
     permitted,
     lastCapability: Number(readFileSync("/proc/sys/kernel/cap_last_cap", "latin1")),

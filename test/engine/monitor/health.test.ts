@@ -157,6 +157,16 @@ describe("health", () => {
     await c.gone();
   });
 
+  asRoot("by hand, asked for the moment it has started: is made, however soon that is", async () => {
+    for (let round = 0; round < 15; round++) {
+      await using c = await checked("exit 0", { intervalMs: 3_600_000 });
+      const client = await c.client();
+      await c.start();
+      await client.check();
+      expect(readHealth(c.directory)).toMatchObject({ status: "healthy", checks: [{}] });
+    }
+  });
+
   asRoot("asked for, it runs at once and counts; who asks meanwhile gets the same one", async () => {
     await using c = await checked('echo x >>"$0/ran"; while [ -e "$0/hold" ]; do sleep 0.02; done', {
       intervalMs: 3_600_000,
