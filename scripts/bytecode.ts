@@ -166,6 +166,7 @@ function runEngine(place: string, bundle: string, train: Train): void {
   train("runt", "run", "--rm", ...container);
   train("runt", "start", "--attach", "trained");
   train("runt", "ps", "--all");
+  train("runt", "images");
   train("runt", "logs", "trained");
   train("runt", "inspect", "trained");
   train("runt", "rm", "trained");

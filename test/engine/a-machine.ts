@@ -43,7 +43,7 @@ const program = `
       case "createNetwork":
         return await (await networks()).create(args[0]);
       case "members":
-        return (await networks()).inspect(args[0]).containers;
+        return (await (await networks()).inspect(args[0])).containers;
       case "start":
         (await engine.start(args[0]))[Symbol.dispose]();
         return;
