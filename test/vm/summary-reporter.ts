@@ -1,10 +1,10 @@
 /**
  * A vitest reporter that ends a run with what CI reads: why tests were skipped, and one line of totals.
  *
- * The line goes to stdout and, where RUNT_VM_SUMMARY names a file, into that file. Where RUNT_FAILURES names one, it gets
- * a line for each failure: of a run of half an hour, some show no more than the end.
+ * The line goes to stdout and, where RUNT_VM_SUMMARY names a file, into that file. Where RUNT_FAILURES names one, a line
+ * for each failure is added to it: of a run of half an hour, some show no more than the end.
  */
-import { writeFileSync } from "node:fs";
+import { appendFileSync, writeFileSync } from "node:fs";
 import type { Reporter, SerializedError, TestModule } from "vitest/node";
 
 /** What the totals line is made of. */
@@ -47,7 +47,7 @@ export default class SummaryReporter implements Reporter {
         }
       }
     }
-    if (process.env.RUNT_FAILURES) writeFileSync(process.env.RUNT_FAILURES, failures.join(""));
+    if (process.env.RUNT_FAILURES) appendFileSync(process.env.RUNT_FAILURES, failures.join(""));
     const line = totalsLine(totals);
     for (const [reason, count] of [...reasons].sort()) console.log(`skipped ${count}: ${reason}`);
     console.log(line);
