@@ -2,8 +2,8 @@
  * translation of addresses cannot: to ::1, and from one family to the other.
  *
  * The sockets are fd 3 and following, bound by the engine, one for each ADDRESS and PORT in the container; those of TCP
- * listen already: who comes before we are ready waits. FROM says where, for whoever looks at us. It ends when the link CABLE is gone: the kernel removes that
- * with the container's network namespace, whoever was killed. */
+ * listen already: who comes before we are ready waits. FROM says where, for whoever looks at us. It ends when the link
+ * CABLE is gone: the kernel removes that with the container's network namespace, whoever was killed. */
 #include "nobody.h"
 #include "proxy.h"
 

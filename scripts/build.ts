@@ -49,7 +49,7 @@ async function buildCli(): Promise<void> {
   const fresh = mkdtempSync(join(dist, ".cli-"));
   chmodSync(fresh, 0o755);
   const parts = await bundleCli({ root, outdir: fresh, commit: commitOfSources() });
-  const staticProgram = join(native, "launcher");
+  const staticProgram = join(native, "runt-after");
   for (const problem of await trainCommands({ node, outdir: fresh, parts, staticProgram })) {
     console.error(`build: no container to compile for, so this starts slower: ${problem}`);
   }

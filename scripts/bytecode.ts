@@ -48,9 +48,12 @@ export interface TrainingOptions {
   readonly outdir: string;
   /** Of each program. */
   readonly parts: Readonly<Record<string, readonly Part[]>>;
-  /** Some static program: what it does in the container does not matter. */
+  /** Some static program that does not end with one of `failures`; what else it does in the container does not matter. */
   readonly staticProgram: string;
 }
+
+/** What our programs end with where they could not do what was asked. */
+const failures = [1, 125, 126, 127, 255];
 
 /** Runs a command. `command` is what its table is named after; empty for that of all parts. */
 type Train = (program: string, command: string, ...args: string[]) => void;
@@ -85,8 +88,11 @@ export async function trainCommands({
         timeout: 10_000,
         killSignal: "SIGKILL",
       });
-      if (existsSync(file)) use(program, command);
-      else problems.push(`${program} ${command}: status ${run.status ?? run.signal}`);
+      const isDone = run.status !== null && !failures.includes(run.status);
+      if (isDone && existsSync(file)) return use(program, command);
+      // What ran on the way to an error is not what the command needs.
+      rmSync(file, { force: true });
+      problems.push(`${program} ${command}: status ${run.status ?? run.signal}`);
     };
   /** What each run of a command has loaded. */
   const runs = new Map<string, string[][]>();

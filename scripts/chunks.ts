@@ -37,7 +37,8 @@ export function tableOf(parts: readonly Part[]): string {
 
 /**
  * The same, of what a command is known to need. The parts that it always needs are one: they run when the table is opened,
- * and what they have of each other are variables, not properties of a hundred objects.
+ * and what they have of each other are variables, not properties of a hundred objects. Parts may do no more than define
+ * things when they run, but for the program's first one: it begins the program, which goes on once all have run.
  * @param always of `parts`, with all that they import
  * @param all of the program: the table has what they may ask for
  */

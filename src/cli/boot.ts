@@ -30,8 +30,8 @@ export const scripts: Script[] = [];
 export const loaded = new Map<string, unknown>();
 
 /**
- * Of the command that is asked for, as far as one can tell without reading the options: to load what another one needs
- * costs time and nothing else.
+ * Of the command that is asked for, as far as one can tell without reading the options. To open another one's costs time and
+ * nothing else: the parts in it are modules that define things.
  */
 function commandFile(): string[] {
   for (const word of process.argv.slice(2)) {

@@ -8,7 +8,6 @@ const aborting: readonly string[] = ["SIGHUP", "SIGINT", "SIGTERM", "SIGQUIT"];
 
 export class Signals implements Disposable {
   readonly #interruption = new Interruption();
-  #signal: AbortSignal | undefined;
   #kill: ((signal: NodeJS.Signals) => void) | undefined;
   readonly #handler = (signal: NodeJS.Signals) => this.#take(signal);
 
@@ -23,8 +22,7 @@ export class Signals implements Disposable {
 
   /** The same, for who needs a real one. */
   get signal(): AbortSignal {
-    this.#signal ??= signalOf(this.abort);
-    return this.#signal;
+    return signalOf(this.abort);
   }
 
   /** From now on they go there. */

@@ -3,8 +3,9 @@ import { RuntError } from "../errors.ts";
 import { lockContainer } from "./container/lock.ts";
 import { startLocked } from "./container/start.ts";
 import type { EngineContext } from "./context.ts";
-import { readExit } from "./monitor/records.ts";
-import { afterRestart } from "./monitor/restart-policy.ts";
+import { type MonitorExit, readExit } from "./monitor/records.ts";
+import { afterRestart, restartRequest } from "./monitor/restart-policy.ts";
+import type { ContainerRecord } from "./record.ts";
 import { settle } from "./settle.ts";
 
 /**
@@ -20,7 +21,7 @@ export async function afterExit(context: EngineContext, id: string): Promise<voi
     const exit = readExit(context.layout.container(id));
     const settled = await settle(context, record, wasMonitor ? "exit command" : "another");
     if (settled.status !== "exited" || record.status === "exited") return;
-    const restartMs = exit?.restartMs;
+    const restartMs = restartDelay(record, exit);
     if (wasMonitor && restartMs !== undefined && !settled.run.stoppedByUser) {
       using _started = await startLocked(context, settled, {
         restarts: afterRestart(settled.run.restarts, restartMs),
@@ -31,4 +32,14 @@ export async function afterExit(context: EngineContext, id: string): Promise<voi
     // Somebody has removed it.
     if (!(error instanceof RuntError) || error.kind !== "NotFound") throw error;
   }
+}
+
+/**
+ * After how many ms it begins again. A monitor starts nothing again whose program it has not seen run; but who was killed
+ * just as it was to run is taken for running by whoever started it, and so the policy holds for it too.
+ */
+function restartDelay({ request, run }: ContainerRecord, exit: MonitorExit | undefined): number | undefined {
+  if (!exit || exit.executed || exit.error !== undefined) return exit?.restartMs;
+  const { on, laterMs } = restartRequest(request.restart, run.restarts);
+  return on === "never" ? undefined : laterMs;
 }

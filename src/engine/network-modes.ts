@@ -1,5 +1,4 @@
 /** Networks by mode: the host's, none, another container's; bridges and what else network/ knows. */
-
 import { RuntError } from "../errors.ts";
 import { signalOf } from "../linux/abort.ts";
 import { isOrdinaryUser } from "../runtime/library/default-root.ts";

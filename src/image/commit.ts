@@ -34,6 +34,9 @@ export interface CommitOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What is needed of an image to make another one of it. */
+export type BaseImage = Pick<Image, "id" | "config" | "layers" | "chainIDs">;
+
 /**
  * Makes an image of `image` and what `writable` has on top of it. Its init layer is no part of it. The container had
  * better not write meanwhile.
@@ -41,7 +44,7 @@ export interface CommitOptions {
  */
 export async function commitImage(
   stores: Stores,
-  image: Image,
+  image: BaseImage,
   writable: WritableLayer,
   options: CommitOptions = {},
 ): Promise<Image> {
@@ -65,7 +68,7 @@ export async function commitImage(
     });
   }
   await using lease = await content.lease(signal);
-  await lease.keep(image.manifest.digest);
+  await lease.keep(image.id, ...image.layers.map(({ digest }) => digest));
   const packed = packLayer(writable.upper, {
     source: "overlay",
     ...(options.owner && { owner: options.owner }),

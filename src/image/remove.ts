@@ -6,7 +6,7 @@ import { formatPlatform, type Platform } from "../spec/image/platform.ts";
 import { collectGarbage } from "./collect.ts";
 import type { Keeper } from "./content/forget.ts";
 import { noteImage } from "./event.ts";
-import { allImages, findImage } from "./find.ts";
+import { allImages, findImage, isIndexed, type StoredImage } from "./find.ts";
 import type { Image } from "./image.ts";
 import { keepForUsers } from "./in-use.ts";
 import type { ImageSummary } from "./list.ts";
@@ -48,22 +48,37 @@ export async function removeImage(stores: Stores, text: string, options: RemoveO
     if (chosen.length < here.length)
       return removeSome(stores, text, image.target, chosen, { ...options, platforms });
   }
+  const images = await imagesOf(stores, image);
   // An ID may be that of an image in several indexes: the others have it for other machines too.
   const names = platforms ? await namesOf(stores, image.target) : image.names;
   const last = name === undefined || names.length === 1;
   if (!options.force) {
     if (name === undefined && names.length > 1) throw conflict(text, `it has ${names.length} names`);
-    const user = last && userOf(stores, image);
+    const user = last && userOf(stores, images);
     if (user) throw conflict(text, `${shownUser(user)} uses it`);
   }
   const untagged = name === undefined ? names : [name];
-  if (last) keepForUsers(stores, [image]);
-  await stores.names.change({ remove: untagged, drop: last ? [image.target.digest] : [] }, options.signal);
+  const drop = last ? [image.target.digest] : [];
+  // Not only with the last name: another one may go at this moment.
+  const whileLocked = () => keepForUsers(stores, images);
+  await stores.names.change({ remove: untagged, drop, whileLocked }, options.signal);
   for (const one of untagged) await noteImage(stores, "untag", image, one);
   const deleted = await noteGone(stores, [image]);
   if (options.keepGarbage) return { untagged, deleted, layers: [], bytes: 0 };
-  const { layers, bytes } = await collectGarbage(stores, options.signal);
+  const { layers, bytes } = await collectGarbage(stores, options.signal, images);
   return { untagged, deleted, layers, bytes };
+}
+
+/** The image, and those for other machines that its index leads to. */
+async function imagesOf(stores: Stores, image: Image): Promise<Image[]> {
+  if (!isIndexed(image)) return [image];
+  try {
+    return (await chosenImages(stores, image.target, [])).here.map((one) => one.image);
+  } catch (error) {
+    // An index in the index is damaged: who wants to be rid of it shall be.
+    if (error instanceof RuntError) return [image];
+    throw error;
+  }
 }
 
 /** Names of the very manifest or index. */
@@ -85,11 +100,12 @@ async function removeSome(
   const isMeant = (one: Platform) => platforms.some((platform) => isSame(one, platform));
   const nameOf = (one: PresentImage) => formatPlatform(one.platforms.find(isMeant)!);
   for (const one of force ? [] : chosen) {
-    const user = userOf(stores, one.image);
+    const user = userOf(stores, [one.image]);
     if (user) throw conflict(text, `${shownUser(user)} uses the one for ${nameOf(one)}`);
     const other = one.platforms.find((platform) => !isMeant(platform));
     if (other) throw conflict(text, `the same image is there for ${formatPlatform(other)}`);
   }
+  const images = chosen.map(({ image }) => image);
   const { kept } = await stores.content.forget(
     chosen.map(({ image }) => image.manifest.digest),
     {
@@ -99,9 +115,11 @@ async function removeSome(
         const names = entries.flatMap(({ name, descriptor }) =>
           name !== undefined && descriptor.digest === index ? [name] : [],
         );
-        if (names.length <= 1 || force) return;
-        const hint = "--force removes it from all of them";
-        throw conflict(text, `it would go from ${names.length} names: ${names.join(", ")}`, hint);
+        if (names.length > 1 && !force) {
+          const hint = "--force removes it from all of them";
+          throw conflict(text, `it would go from ${names.length} names: ${names.join(", ")}`, hint);
+        }
+        keepForUsers(stores, images);
       },
     },
   );
@@ -109,10 +127,9 @@ async function removeSome(
     const keeper = kept.get(one.image.manifest.digest);
     if (keeper) throw needed(text, nameOf(one), keeper);
   }
-  const images = chosen.map(({ image }) => image);
   const deleted = await noteGone(stores, images);
   if (keepGarbage) return { untagged: [], deleted, layers: [], bytes: 0 };
-  const { layers, bytes } = await collectGarbage(stores, signal);
+  const { layers, bytes } = await collectGarbage(stores, signal, images);
   return { untagged: [], deleted, layers, bytes };
 }
 
@@ -141,10 +158,10 @@ async function noteGone(stores: Stores, images: readonly Image[]): Promise<Diges
   return [...gone.keys()];
 }
 
-/** A directory outside the images that needs the image's layers. */
-export function userOf({ snapshots }: Stores, { chainIDs }: Image): string | undefined {
-  const top = chainIDs.at(-1);
-  return snapshots.uses().find(({ chainID }) => chainID === top)?.path;
+/** A directory outside the images that needs the layers of one of them. */
+function userOf({ snapshots }: Stores, images: readonly Image[]): string | undefined {
+  const tops = new Set(images.map(({ chainIDs }) => chainIDs.at(-1)));
+  return snapshots.uses().find(({ chainID }) => tops.has(chainID))?.path;
 }
 
 /** People know a container by its ID, not by where it is kept. */
@@ -167,19 +184,27 @@ export interface PruneOptions {
 /** Removes images that nobody needs, and collects garbage. */
 export async function pruneImages(stores: Stores, options: PruneOptions): Promise<Removed> {
   const { what, until, matches, signal } = options;
-  const images = (await allImages(stores)).filter(
-    (image) =>
+  const images: StoredImage[] = [];
+  /** With those for other machines. */
+  const all: Image[] = [];
+  for (const image of await allImages(stores)) {
+    const isMeant =
       (what === "unused" || image.names.length === 0) &&
-      !userOf(stores, image) &&
       (!until || (createdOf(image.config.created)?.getTime() ?? 0) < until.getTime()) &&
-      (matches?.(summaryOf(stores, image)) ?? true),
-  );
+      (matches?.(summaryOf(stores, image)) ?? true);
+    const those = isMeant ? await imagesOf(stores, image) : [];
+    if (!isMeant || userOf(stores, those)) continue;
+    images.push(image);
+    all.push(...those);
+  }
   const untagged = images.flatMap(({ names }) => names);
-  await stores.names.change({ remove: untagged, drop: images.map(({ target }) => target.digest) }, signal);
+  const drop = images.map(({ target }) => target.digest);
+  const whileLocked = () => keepForUsers(stores, all);
+  await stores.names.change({ remove: untagged, drop, whileLocked }, signal);
   for (const image of images) {
     for (const name of image.names) await noteImage(stores, "untag", image, name);
   }
   const deleted = await noteGone(stores, images);
-  const { layers, bytes } = await collectGarbage(stores, signal);
+  const { layers, bytes } = await collectGarbage(stores, signal, all);
   return { untagged, deleted, layers, bytes };
 }

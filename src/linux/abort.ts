@@ -11,12 +11,17 @@ export interface Abort {
   removeEventListener(type: "abort", listener: () => void): void;
 }
 
-/** For what takes nothing else: it aborts with `abort`. */
+const signals = new WeakMap<Abort, AbortSignal>();
+
+/** For what takes nothing else: it aborts with `abort`. The same each time. */
 export function signalOf(abort: Abort): AbortSignal {
   if (abort instanceof AbortSignal) return abort;
+  const known = signals.get(abort);
+  if (known) return known;
   const controller = new AbortController();
   const follow = () => controller.abort(abort.reason);
   if (abort.aborted) follow();
   else abort.addEventListener("abort", follow, { once: true });
+  signals.set(abort, controller.signal);
   return controller.signal;
 }

@@ -1,5 +1,4 @@
 /** flock(2): a lock that ends with the process that has it. */
-
 import { constants, openSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Abort, signalOf } from "./abort.ts";
@@ -32,8 +31,10 @@ export async function flock(path: string, signal?: Abort): Promise<Fd> {
 
 /** Waits for the exclusive lock of an open file. It lasts until every copy of the fd is closed. */
 export async function waitForLock(fd: number, path: string, signal?: Abort): Promise<void> {
+  if (tryLock(fd, path)) return;
+  const options = signal && { signal: signalOf(signal) };
   for (let wait = shortestWaitMs; !tryLock(fd, path); wait = Math.min(2 * wait, longestWaitMs)) {
-    await sleep(wait, undefined, signal && { signal: signalOf(signal) });
+    await sleep(wait, undefined, options);
   }
 }
 

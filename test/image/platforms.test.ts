@@ -5,6 +5,7 @@ import { describe, expect } from "vitest";
 import { archiveOf, saveLayout } from "../../src/image/archive/save.ts";
 import { writeWhole } from "../../src/image/archive/write-file.ts";
 import { allImages, findImage } from "../../src/image/find.ts";
+import { keptImage } from "../../src/image/in-use.ts";
 import { pullImage } from "../../src/image/pull.ts";
 import { parseReference } from "../../src/image/reference/reference.ts";
 import type { RegistryClient } from "../../src/image/registry/client.ts";
@@ -291,6 +292,36 @@ describe("rmi --platform", () => {
     expect(Buffer.concat(chunks).equals(readFileSync(whole))).toBe(true);
     await store.remove(app!, { force: false, platforms: [arm64!] });
     expect(await setup.here(app!, amd64!, arm64!)).toEqual([amd64]);
+  });
+
+  withRoot("an image for another machine than this is in use as well, and kept for who uses it", async () => {
+    await using setup = await several();
+    const { store } = setup;
+    const { snapshots } = store.stores;
+    const tar = await setup.archive({
+      [app!]: await setup.index([await setup.image(amd64!), await setup.image(arm64!)]),
+    });
+    const uses: string[] = [];
+    for (const platform of [amd64!, arm64!]) {
+      await store.load(tar, { platforms: [platform] });
+      await store.load(tar, {});
+      const { image } = await findImage(store.stores, app!, asking, platform);
+      const user = { name: `for-${platform.architecture}` };
+      const { directory } = snapshots.createWritable(image.chainIDs.at(-1), user);
+      await expect(store.remove(app!, { force: false })).rejects.toMatchObject({
+        message: `cannot remove ${app}: ${directory} uses it`,
+      });
+      expect(await store.prune({ what: "unused" })).toMatchObject({ untagged: [], deleted: [] });
+      await store.remove(app!, { force: true });
+      const { id, layers } = image;
+      expect(await keptImage(store.stores, directory, id)).toMatchObject({ id, layers });
+      for (const { digest } of layers) expect(await store.stores.content.has(digest)).toBe(true);
+      uses.push(directory);
+      await snapshots.removeWritable(user);
+    }
+    expect(new Set(uses).size).toBe(2);
+    await store.collect();
+    expect(readdirSync(join(store.stores.content.directory.blobs, "sha256"))).toEqual([]);
   });
 
   withRoot("only that very machine's: what would run there is another image", async () => {

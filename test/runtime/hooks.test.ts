@@ -1,7 +1,9 @@
 import { existsSync, mkdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect } from "vitest";
+import { describe, expect, test } from "vitest";
+import { runHook } from "../../src/runtime/hooks/run-hook.ts";
 import * as runtime from "../../src/runtime/index.ts";
+import type { Hook } from "../../src/spec/runtime/hooks.ts";
 import { aBundle, type Bundle, freshName, type Json } from "../support/bundle.ts";
 import { aContainer, aContext, stateRoot } from "../support/container.ts";
 import { asRoot, ownNamespace } from "../support/needs.ts";
@@ -296,5 +298,17 @@ describe("a hook that fails — runtime-spec runtime.md#lifecycle", () => {
         message: expect.stringMatching(/hooks\.createRuntime\[0\]/),
       });
     }
+  });
+});
+
+describe("a hook that is waited for", () => {
+  const slow = { path: "/bin/sleep", args: ["sleep", "1000"] } as Hook;
+
+  test("ends with the abort, and does not begin after one", async () => {
+    const stop = new AbortController();
+    const began = runHook("createRuntime", 0, slow, {}, stop.signal);
+    stop.abort(new Error("enough"));
+    await expect(began).rejects.toThrow("enough");
+    await expect(runHook("createRuntime", 0, slow, {}, stop.signal)).rejects.toThrow("enough");
   });
 });

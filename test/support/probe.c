@@ -7,6 +7,7 @@
  *   probe --exit N         ends with N
  *   probe --size           waits for SIGWINCH on the terminal, says "rows columns"
  *   probe --exchange A B…  says "ready", then makes A be B and B be A, of each pair, over and over
+ *   probe --exchange-every MICROSECONDS A B…  the same with a pause each time, so that others get at what is there
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -490,12 +491,17 @@ window_size (void)
 
 /* There is always one of the two at either place: that is what races are won with. */
 static void
-exchange (int count, char **names)
+exchange (int count, char **names, long microseconds)
 {
+  struct timespec pause = { microseconds / 1000000, microseconds % 1000000 * 1000 };
   dprintf (1, "ready\n");
   for (;;)
-    for (int i = 0; i + 1 < count; i += 2)
-      syscall (SYS_renameat2, AT_FDCWD, names[i], AT_FDCWD, names[i + 1], 2 /* RENAME_EXCHANGE */);
+    {
+      for (int i = 0; i + 1 < count; i += 2)
+        syscall (SYS_renameat2, AT_FDCWD, names[i], AT_FDCWD, names[i + 1], 2 /* RENAME_EXCHANGE */);
+      if (microseconds > 0)
+        nanosleep (&pause, NULL);
+    }
 }
 
 int
@@ -517,7 +523,9 @@ main (int argc, char **argv)
   else if (strcmp (mode, "--size") == 0)
     window_size ();
   else if (strcmp (mode, "--exchange") == 0)
-    exchange (argc - 2, argv + 2);
+    exchange (argc - 2, argv + 2, 0);
+  else if (strcmp (mode, "--exchange-every") == 0 && argc > 2)
+    exchange (argc - 3, argv + 3, atol (argv[2]));
   else
     report (argc, argv);
   return 0;

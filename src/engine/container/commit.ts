@@ -1,7 +1,7 @@
 /** `commit`: an image of what a container has become. */
 import { messageOf, RuntError } from "../../errors.ts";
+import type { BaseImage } from "../../image/commit.ts";
 import { findImage } from "../../image/find.ts";
-import type { Image } from "../../image/image.ts";
 import type { Stores } from "../../image/stores.ts";
 import { isOrdinaryUser } from "../../runtime/library/default-root.ts";
 import type { ContainerConfig } from "../../spec/image/config.ts";
@@ -64,7 +64,7 @@ export async function commitContainer(
 }
 
 /** Also one that was removed while the container had it. @throws {RuntError} NotFound */
-async function imageOf(stores: Stores, directory: string, id: Digest): Promise<Image> {
+async function imageOf(stores: Stores, directory: string, id: Digest): Promise<BaseImage> {
   try {
     return (await findImage(stores, id, { operation: "commit" })).image;
   } catch (error) {

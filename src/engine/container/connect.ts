@@ -26,7 +26,7 @@ export async function connectContainer(
   }
   const attachment = { ...asked, network: network.name };
   const record = await change(context, text, operation, {
-    networks: (record) => [...attachmentsOf(record).filter((one) => !isOn(one, network)), attachment],
+    networks: async (record) => [...(await othersThan(network, context, record)), attachment],
     now: (driver, record, init) => driver.connect(record, init, attachment),
   });
   await tell(context, "connect", network, record);
@@ -36,15 +36,12 @@ export async function connectContainer(
 export async function disconnectContainer(context: EngineContext, text: string, name: string): Promise<void> {
   const operation = "network disconnect";
   // A container that does not run is taken off one that has gone, too.
-  const network = await findNetwork(context, name).catch((error: unknown) => {
-    if (!(error instanceof RuntError) || error.kind !== "NotFound") throw error;
-    return undefined;
-  });
+  const network = await findNetwork(context, name).catch(undefinedIf("NotFound"));
   const record = await change(context, text, operation, {
-    networks(record) {
-      const before = attachmentsOf(record);
-      const after = before.filter((one) => one.network !== name && !(network && isOn(one, network)));
-      if (after.length < before.length) return after;
+    async networks(record) {
+      const others = network ? await othersThan(network, context, record) : attachmentsOf(record);
+      const after = others.filter((one) => one.network !== name);
+      if (after.length < attachmentsOf(record).length) return after;
       const what = `container ${record.name} is not on network ${name}`;
       throw refuse(operation, record.name, what, undefined, "NotFound");
     },
@@ -65,9 +62,29 @@ function attachmentsOf({ request }: ContainerRecord): readonly NetworkAttachment
   return [{ network: "bridge", aliases: [], ipv4: undefined, ipv6: undefined, mac: undefined }];
 }
 
-/** It may have been asked for by its ID. */
-function isOn({ network: asked }: NetworkAttachment, { name, id }: ListedNetwork): boolean {
-  return asked === name || (/^[0-9a-f]{4,}$/.test(asked) && id.startsWith(asked));
+/** The attachments to other networks. What was asked for may be an ID: it is found as when the container starts. */
+async function othersThan(
+  network: ListedNetwork,
+  context: EngineContext,
+  record: ContainerRecord,
+): Promise<NetworkAttachment[]> {
+  const others: NetworkAttachment[] = [];
+  for (const one of attachmentsOf(record)) {
+    if (one.network === network.name) continue;
+    const mayBeId = /^[0-9a-f]+$/.test(one.network) && network.id.startsWith(one.network);
+    const found = mayBeId
+      ? await findNetwork(context, one.network).catch(undefinedIf("NotFound", "InvalidArgument"))
+      : undefined;
+    if (found?.id !== network.id) others.push(one);
+  }
+  return others;
+}
+
+function undefinedIf(...kinds: readonly RuntError["kind"][]): (error: unknown) => undefined {
+  return (error) => {
+    if (!(error instanceof RuntError) || !kinds.includes(error.kind)) throw error;
+    return undefined;
+  };
 }
 
 async function tell(
@@ -85,7 +102,7 @@ async function change(
   text: string,
   operation: string,
   work: {
-    readonly networks: (record: ContainerRecord) => readonly NetworkAttachment[];
+    readonly networks: (record: ContainerRecord) => Promise<readonly NetworkAttachment[]>;
     readonly now: (driver: NetworkDriver, record: ContainerRecord, init: number) => Promise<NetworkState>;
   },
 ): Promise<ContainerRecord> {
@@ -103,7 +120,7 @@ async function change(
   }
   const { status, run } = observe(context, record);
   const driver = await context.network();
-  const networks = work.networks(record);
+  const networks = await work.networks(record);
   const changed = {
     ...record,
     request: { ...request, network: { ...request.network, networks, unplugged: networks.length === 0 } },

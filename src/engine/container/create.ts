@@ -1,5 +1,4 @@
 /** `create`: a name, an image's layers with a writable one on top, volumes. Nothing runs, and nothing is mounted. */
-
 import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { RuntError } from "../../errors.ts";

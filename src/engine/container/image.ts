@@ -1,5 +1,4 @@
 /** The image of a container: found in the store, pulled where the request says so, and remembered. */
-
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { RuntError } from "../../errors.ts";

@@ -1,5 +1,4 @@
 /** One command at a time changes a container: it has the flock of the container's directory, until it ends. */
-
 import { constants, existsSync, openSync } from "node:fs";
 import type { Abort } from "../../linux/abort.ts";
 import { Fd } from "../../linux/fd.ts";

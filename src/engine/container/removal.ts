@@ -72,7 +72,7 @@ export async function finishRemoval(
 /** Aside first: half of a container's files is no container. */
 async function removeDirectory(
   { layout }: EngineContext,
-  { id, definition }: ContainerRecord,
+  { id, request, definition }: ContainerRecord,
 ): Promise<void> {
   const aside = join(layout.containers, `.removed-${shortId(id)}`);
   try {
@@ -83,7 +83,8 @@ async function removeDirectory(
   refuseMounts(aside);
   try {
     // Most have written nothing, and then this is quickest.
-    if (definition.owners === undefined && isEmpty(join(aside, "upper"))) rmSync(aside, { recursive: true });
+    const hasLayer = request.rootfs === undefined && definition.owners === undefined;
+    if (hasLayer && isEmpty(join(aside, "upper"))) rmSync(aside, { recursive: true });
     else removeSmall(aside, { left: fewFiles });
   } catch {
     await deleteTree(aside);

@@ -29,24 +29,28 @@ export async function runContainer(
   options: RunOptions = {},
 ): Promise<RunningContainer> {
   const { warnings, ...made } = await makeContainer(context, request, options);
-  const isSeen = options.visible || !request.autoRemove;
-  const record = isSeen ? recordCreated(context, made.record) : made.record;
-  const { id, name } = record;
+  const { id, name } = made.record;
   try {
-    options.onCreated?.({ id, name, warnings });
-    // Whoever has found it by now waits until it runs.
+    // Before anybody can find it: whoever does waits until it runs.
     using _lock = await flock(context.layout.container(id), options.signal);
+    const isSeen = options.visible || !request.autoRemove;
+    const record = isSeen ? recordCreated(context, made.record) : made.record;
+    options.onCreated?.({ id, name, warnings });
     const started = await startLocked(context, record, { ...options, restarts: noRestarts });
     return Object.assign(started, { warnings });
   } catch (error) {
-    if (request.autoRemove) await removeFailed(context, id).catch(() => {});
+    await removeFailed(context, id, request).catch(() => {});
     throw error;
   }
 }
 
-async function removeFailed(context: EngineContext, id: string): Promise<void> {
+async function removeFailed(
+  context: EngineContext,
+  id: string,
+  { autoRemove }: ContainerRequest,
+): Promise<void> {
   const record = context.store.containers.get(id);
-  // Not even its start has begun.
+  // Not even its start has begun, and nobody has seen it.
   if (record?.status === "creating") await finishRemoval(context, record, { volumes: true });
-  else await removeContainer(context, id, { force: true, volumes: true });
+  else if (autoRemove) await removeContainer(context, id, { force: true, volumes: true });
 }

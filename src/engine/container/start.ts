@@ -1,5 +1,4 @@
 /** `start`: network, configuration, monitor, and the program runs. */
-
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf, RuntError } from "../../errors.ts";

@@ -1,5 +1,4 @@
 /** Makes a container with a monitor of its own, which stays when we go. */
-
 import { closeSync, mkdirSync, openSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Abort } from "../../linux/abort.ts";

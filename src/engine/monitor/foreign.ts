@@ -1,5 +1,4 @@
 /** A monitor for a container that another OCI runtime makes: runc, crun, or one that isolates more than they do. */
-
 import { closeSync, openSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Abort } from "../../linux/abort.ts";

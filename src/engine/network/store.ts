@@ -1,7 +1,7 @@
 /** The networks of one engine: made, found, listed and removed. */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { RuntError } from "../../errors.ts";
+import { messageOf, RuntError } from "../../errors.ts";
 import { removeBridge } from "./bridge.ts";
 import { isBuiltin, type ListedNetwork, modeNetworks, refuseCreation, refuseRemoval } from "./builtin.ts";
 import { locked, type NetworkContext, places } from "./context.ts";
@@ -61,9 +61,14 @@ export class NetworkStore {
     });
   }
 
-  /** In the order of their names. `bridge`, `host` and `none` are always among them. */
+  /**
+   * In the order of their names. `host` and `none` are always among them, and `bridge` too, unless it is not there yet and
+   * cannot be made: no reason not to tell of the others.
+   */
   async list(): Promise<ListedNetwork[]> {
-    await this.#defaultNetwork();
+    await this.#defaultNetwork().catch((error: unknown) => {
+      this.#context.log(`network ls: network ${defaultNetworkName} cannot be made: ${messageOf(error)}`);
+    });
     return [...modeNetworks(this.#context), ...readDefinitions(this.#context.definitions)].sort((a, b) =>
       a.name < b.name ? -1 : 1,
     );

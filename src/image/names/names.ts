@@ -28,6 +28,8 @@ export interface NameChanges {
   readonly keep?: Iterable<Descriptor>;
   /** Nameless entries to remove. */
   readonly drop?: Iterable<Digest>;
+  /** Called while nobody else can change names, or collect what has none, before any of it is done. */
+  readonly whileLocked?: () => void;
 }
 
 export class ImageNames {
@@ -78,7 +80,7 @@ export class ImageNames {
    * @throws {RuntError} as `set`
    */
   async change(changes: NameChanges, signal?: AbortSignal): Promise<NamedImage[]> {
-    const { set = new Map(), remove = [], keep = [], drop = [] } = changes;
+    const { set = new Map(), remove = [], keep = [], drop = [], whileLocked } = changes;
     for (const name of set.keys()) checkName(name);
     using _lock = await this.#directory.lock(signal);
     const before = await readIndexFile(this.#directory);
@@ -92,6 +94,7 @@ export class ImageNames {
       if (after.some((entry) => entry.descriptor.digest === descriptor.digest)) continue;
       after.push({ name: undefined, descriptor: await this.#stored(descriptor) });
     }
+    whileLocked?.();
     if (!isSame(before, after)) await writeIndexFile(this.#directory, after);
     return before.map(({ name, descriptor }) => ({ name, descriptor: withoutName(descriptor) }));
   }

@@ -6,7 +6,6 @@
  * `lowerdir+=` where the kernel knows that (6.8), and by short links elsewhere.
  * @see Documentation/filesystems/overlayfs.rst
  */
-
 import { RuntError } from "../../errors.ts";
 import { kernelRelease } from "../../linux/uname.ts";
 

@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { RuntError } from "../../errors.ts";
 import { syncfs } from "../../linux/sync.ts";
 import { hasCode } from "../../linux/system-error.ts";
-import type { Descriptor } from "../../spec/image/descriptor.ts";
 import type { ChainID, DiffID } from "../../spec/image/digest.ts";
 import { ActiveLayer } from "./active.ts";
 import { deleteTree, moveAside, refuseMounts } from "./aside.ts";
@@ -14,7 +13,7 @@ import { SnapshotLayout } from "./layout.ts";
 import { type OverlayLower, overlayMount, type SnapshotMount } from "./overlay.ts";
 import { type LayerRecord, readRecord } from "./record.ts";
 import { type Usage, usageOf } from "./usage.ts";
-import { dropUse, type LayerUse, livingUses, noteUse } from "./uses.ts";
+import { dropUse, type LayerUse, livingUses, noteUse, type RemovedImage } from "./uses.ts";
 import { makeWritableLayer, type WritableLayer, writableLayer, writableParts } from "./writable.ts";
 
 /** A filled layer that may become one of the store. */
@@ -264,12 +263,15 @@ export class SnapshotStore {
     for (const name of readdirSync(this.layout.aside)) await deleteTree(join(this.layout.aside, name));
   }
 
-  /** Notes for all directories that need this layer that they may need that image, too. */
-  keepImage(top: ChainID, manifest: Descriptor): void {
+  /**
+   * Notes for all directories that need this layer that they may need that image, too. The caller sees to it that nobody
+   * else does so meanwhile.
+   */
+  keepImage(top: ChainID, { id, layers }: RemovedImage): void {
     for (const use of this.uses()) {
-      const { chainID, images = [] } = use;
-      if (chainID !== top || images.some(({ digest }) => digest === manifest.digest)) continue;
-      noteUse(this.layout.uses, { ...use, images: [...images, manifest] });
+      const { chainID, removed = [] } = use;
+      if (chainID !== top || removed.some((image) => image.id === id)) continue;
+      noteUse(this.layout.uses, { ...use, removed: [...removed, { id, layers }] });
     }
   }
 

@@ -6,16 +6,23 @@ import { readdirSync, readFileSync, renameSync, rmSync, statSync, unlinkSync, wr
 import { join } from "node:path";
 import { hasCode } from "../../linux/system-error.ts";
 import type { Descriptor } from "../../spec/image/descriptor.ts";
-import type { ChainID } from "../../spec/image/digest.ts";
+import type { ChainID, Digest } from "../../spec/image/digest.ts";
 import { sha256 } from "../../spec/sha256.ts";
+
+/** What a commit needs of an image. Not its manifest: that is gone from an index, for one machine, only if it is gone. */
+export interface RemovedImage {
+  /** Digest of the config. */
+  readonly id: Digest;
+  readonly layers: readonly Descriptor[];
+}
 
 /** One directory and the layer that it needs. */
 export interface LayerUse {
   /** Absolute. */
   readonly path: string;
   readonly chainID: ChainID;
-  /** Manifests of images with that layer on top that were removed since, one of which may be its own. */
-  readonly images?: readonly Descriptor[];
+  /** Images with that layer on top that were removed since, one of which may be its own. */
+  readonly removed?: readonly RemovedImage[];
 }
 
 /** So that there is room in a file name, of 255 bytes, for what `noteUse` puts behind it. */

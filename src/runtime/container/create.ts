@@ -1,5 +1,4 @@
 /** `create`: carries out the plan, and writes down what the other verbs will need. @see runtime-spec 1.3 runtime.md#create */
-
 import { closeSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { RuntError } from "../../errors.ts";

@@ -1,5 +1,4 @@
 /** Carries out a plan: host steps, shim, the conversation, up to the point where init is ready. */
-
 import { RuntError } from "../../errors.ts";
 import type { Abort } from "../../linux/abort.ts";
 import { readProcessStat, reapChild, reapIfEnded } from "../../linux/process.ts";

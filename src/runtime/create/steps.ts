@@ -1,5 +1,4 @@
 /** The host's side of a plan: one small function for each kind of step. */
-
 import { constants, fstatSync, openSync } from "node:fs";
 import { type ErrorKind, RuntError } from "../../errors.ts";
 import type { Abort } from "../../linux/abort.ts";
@@ -62,6 +61,7 @@ export class HostSteps implements Disposable {
 
   /** @param abort ends a step that may take long @throws {RuntError}; its reason */
   run(step: HostStep, abort?: Abort): void | Promise<void> {
+    abort?.throwIfAborted();
     try {
       return this.#run(step, abort)?.catch((error: unknown) => this.#refuse(error));
     } catch (error) {

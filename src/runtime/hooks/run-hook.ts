@@ -19,7 +19,7 @@ const outputLimit = 4096;
  * @throws {RuntError} FailedPrecondition: `error running createRuntime hook #1: exit status 3: …`; the reason of `abort`
  * @see runtime-spec 1.3 config.md#posix-platform-hooks
  */
-export function runHook(
+export async function runHook(
   name: HookName,
   index: number,
   hook: Hook,
@@ -34,6 +34,7 @@ export function runHook(
       subject: `config.json: hooks.${name}[${index}]`,
       path: hook.path,
     });
+  abort?.throwIfAborted();
   // What our own caller left open is not the hook's (CVE-2024-21626).
   keepFdsFromChildren();
   return new Promise((resolve, reject) => {

@@ -1,5 +1,4 @@
 /** Looks at the machine and at the bundle, so that planning need not. */
-
 import {
   constants,
   existsSync,

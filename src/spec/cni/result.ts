@@ -1,5 +1,4 @@
 /** What plugins answer to ADD. @see CNI spec 1.1.0, section 5 */
-
 import type { Origin } from "../runtime/document-error.ts";
 import { nonEmptyText, optionalText, texts, uint32 } from "../runtime/leaves.ts";
 import { readDocument } from "../runtime/parse.ts";

@@ -3,7 +3,6 @@
  *
  * @see runtime-spec 1.3 config.md
  */
-
 import type { Origin } from "./document-error.ts";
 import { Hooks } from "./hooks.ts";
 import { annotations, optionalText } from "./leaves.ts";

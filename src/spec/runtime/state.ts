@@ -1,5 +1,4 @@
 /** The state of a container: what `state` prints and hooks read. @see runtime-spec 1.3 runtime.md#state */
-
 import type { Origin } from "./document-error.ts";
 import { annotations, int32, integer, nonEmptyText, oneOf, text, texts } from "./leaves.ts";
 import { parseDocument } from "./parse.ts";

@@ -1,5 +1,4 @@
 /** The `ociVersion` field. @see runtime-spec 1.3 config.md#specification-version, Semantic Versioning 2.0.0 */
-
 import { show } from "./document-error.ts";
 import { readText } from "./leaves.ts";
 import { leaf, mustBe, refuse } from "./schema.ts";

@@ -1,6 +1,15 @@
 /** `diff`, `commit` and `export`: what a container has become. */
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -8,6 +17,10 @@ import { configOf } from "../../../src/engine/container/commit.ts";
 import { definitionOf } from "../../../src/engine/container/definition.ts";
 import { changesOf } from "../../../src/engine/container/diff.ts";
 import { requestOf } from "../../../src/engine/request-defaults.ts";
+import { findImage } from "../../../src/image/find.ts";
+import { keptImage } from "../../../src/image/in-use.ts";
+import type { ImageStore } from "../../../src/image/store.ts";
+import { storeImage, storeIndex } from "../../image/content/images.ts";
 import { testPrefix } from "../../support/bundle.ts";
 import { eventually } from "../../support/container.ts";
 import { asRoot } from "../../support/needs.ts";
@@ -202,6 +215,113 @@ describe("commit", () => {
       expect(store.stores.snapshots.list()).toEqual([]);
     },
   );
+
+  /** Names an index of the image of all tests, and of one for another machine. */
+  async function indexed(t: TestEngine, name: string) {
+    const { stores } = await t.engine.images();
+    const { image } = await findImage(stores, "bb", { operation: "test" });
+    const { os, architecture } = image.config;
+    const here = { os, architecture };
+    const there = { os, architecture: architecture === "arm64" ? "amd64" : "arm64" };
+    await using lease = await stores.content.lease();
+    const other = await storeImage(stores.content, lease, { layers: ["other"], platform: there });
+    const manifests = [{ ...image.manifest, platform: here }, other.manifest];
+    const index = await storeIndex(stores.content, lease, manifests);
+    const documents = [image.manifest, index];
+    const texts = await Promise.all(documents.map(({ digest }) => stores.content.readSmall(digest)));
+    /** As `load` would. */
+    const again = async () => {
+      await using lease = await stores.content.lease();
+      for (const [i, { mediaType }] of documents.entries())
+        await stores.content.put(texts[i]!, mediaType, { lease });
+      await stores.names.set(name, index);
+    };
+    await stores.names.change({ set: new Map([[name, index]]), remove: image.names });
+    return { image, here, there, again };
+  }
+
+  asRoot("an index may lose the image of a container for its machine, and does", async () => {
+    await using t = await TestEngine.open();
+    const store = await t.engine.images();
+    const name = "docker.io/library/index:1";
+    const { image, here, there, again } = await indexed(t, name);
+    const { id } = await t.engine.create(t.request({ image: name }));
+    const options = { force: true, platforms: [here] };
+    await expect(store.remove(name, { ...options, force: false })).rejects.toMatchObject({
+      kind: "FailedPrecondition",
+    });
+    // What garbage is somebody else finds out.
+    const removed = await store.remove(name, { ...options, keepGarbage: true });
+    expect(removed).toMatchObject({ deleted: [image.id] });
+    expect(await store.collect()).toMatchObject({ layers: [] });
+    const found = () => store.find(name, { operation: "test" }, here);
+    await expect(found()).rejects.toMatchObject({ kind: "NotFound" });
+    expect(await t.engine.commit(id)).toMatch(/^sha256:/);
+    // And when it is there again, and goes again, after all of the index went.
+    await again();
+    await found();
+    await store.remove(name, { force: true });
+    await again();
+    await store.remove(name, options);
+    expect(await t.engine.commit(id)).toMatch(/^sha256:/);
+    expect((await store.fsck()).content.problems).toEqual([]);
+    expect(there.architecture).not.toBe(here.architecture);
+  });
+
+  for (const [what, remove] of [
+    ["removed by force", (store: ImageStore) => store.remove("bb", { force: true })],
+    ["pruned", (store: ImageStore) => store.prune({ what: "unused" })],
+  ] as const) {
+    asRoot(`a container that is made while its image is ${what} can be committed, too`, async () => {
+      await using t = await TestEngine.open();
+      const store = await t.engine.images();
+      const { names, content } = store.stores;
+      const { snapshots } = store.stores;
+      const { id, chainIDs } = (await store.find("bb", { operation: "test" })).image;
+      const change = names.change.bind(names);
+      const collect = content.collect.bind(content);
+      let made = "";
+      names.change = async (...args) => {
+        names.change = change;
+        made = (await t.engine.create(t.script("true"))).id;
+        return await change(...args);
+      };
+      // Who found the image before, and only now says that he needs it.
+      const late = { name: "late" };
+      content.collect = async (...args) => {
+        content.collect = collect;
+        snapshots.createWritable(chainIDs.at(-1), late);
+        return await collect(...args);
+      };
+      expect(await remove(store)).toMatchObject({ deleted: [id], layers: [] });
+      expect(await store.list()).toEqual([]);
+      const { directory } = snapshots.writable(late);
+      for (const one of [directory, t.engine.context.layout.container(made)])
+        expect(await keptImage(store.stores, one, id)).toMatchObject({ id, chainIDs });
+      expect(await t.engine.commit(made)).toMatch(/^sha256:/);
+      const kept = (await keptImage(store.stores, directory, id))!;
+      expect(await store.commit(kept, snapshots.writable(late))).toMatchObject({
+        chainIDs: expect.arrayContaining([...chainIDs]),
+      });
+    });
+  }
+
+  asRoot("of a kept image that is damaged, what is said is that there is none", async () => {
+    await using t = await TestEngine.open();
+    const store = await t.engine.images();
+    const { id } = await t.engine.create(t.script("true"));
+    const { id: image } = (await store.find("bb", { operation: "test" })).image;
+    await store.remove("bb", { force: true });
+    const path = store.stores.content.path(image);
+    const bytes = readFileSync(path);
+    rmSync(path);
+    await expect(t.engine.commit(id)).rejects.toMatchObject({
+      kind: "NotFound",
+      message: expect.stringMatching(/^no such image/),
+    });
+    writeFileSync(path, bytes);
+    expect(await t.engine.commit(id)).toMatch(/^sha256:/);
+  });
 
   asRoot("an image that lost its name is not pruned while a container has it", async () => {
     await using t = await TestEngine.open();

@@ -56,6 +56,27 @@ describe("states — docker's words", () => {
     expect(t.log).toEqual([]);
   });
 
+  asRoot("run: who finds it before it runs waits, and finds it running", async () => {
+    await using t = await TestEngine.open();
+    const { engine } = t;
+    let other: ReturnType<typeof engine.start> | undefined;
+    using mine = await engine.run(t.script("while :; do sleep 0.1; done", { name: "one" }), {
+      onCreated: ({ id }) => {
+        other = engine.start(id);
+      },
+    });
+    using _found = await other!;
+    const { State } = await engine.inspect("one");
+    expect(State).toMatchObject({ Running: true, Pid: mine.record.run.init!.pid });
+    const actions = engine.context.store.events.after(0).map(({ action }) => action);
+    expect(actions.filter((action) => ["create", "start", "die"].includes(action))).toEqual([
+      "create",
+      "start",
+    ]);
+    await engine.remove("one", { force: true });
+    expect(t.remains()).toEqual([]);
+  });
+
   asRoot("without anybody who waits, the end is recorded by the exit command", async () => {
     await using t = await TestEngine.open();
     const id = await t.running(t.script("exit 5"));

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect } from "vitest";
+import { connectContainer, disconnectContainer } from "../../../src/engine/container/connect.ts";
 import { NetworkStore } from "../../../src/engine/network/index.ts";
 import { networkContextOf } from "../../../src/engine/network-modes.ts";
 import { eventually } from "../../support/container.ts";
@@ -27,6 +28,47 @@ async function removeIdle(t: TestEngine): Promise<void> {
   const { reconcileNetworks } = await import("../../../src/engine/network/reconcile.ts");
   await reconcileNetworks(await networkContextOf(t.engine.context), { isAlive: () => false, idle: "remove" });
 }
+
+describe("network connect and disconnect", () => {
+  asRoot("a network is told from one whose ID begins as it is called, and found by its own ID", async () => {
+    await using t = await TestEngine.open();
+    const networks = new NetworkStore(await networkContextOf(t.engine.context));
+    const other = await networks.create({ name: "other" });
+    const called = other.id.slice(0, 6);
+    await networks.create({ name: called });
+    const on = (...names: string[]) =>
+      names.map((network) => ({
+        network,
+        aliases: [],
+        ipv4: undefined,
+        ipv6: undefined,
+        mac: undefined,
+      }));
+    const make = async (...names: string[]) =>
+      (await t.engine.create(t.script("true", { network: { mode: "bridge", networks: on(...names) } }))).id;
+    const attached = (id: string) =>
+      t.engine.context.store.containers.get(id)!.request.network.networks.map(({ network }) => network);
+    const connect = (id: string, name: string) => connectContainer(t.engine.context, id, on(name)[0]!);
+    const disconnect = (id: string, name: string) => disconnectContainer(t.engine.context, id, name);
+
+    const named = await make(called);
+    await connect(named, "other");
+    expect(attached(named)).toEqual([called, "other"]);
+    await disconnect(named, other.id.slice(0, 12));
+    expect(attached(named)).toEqual([called]);
+    await expect(disconnect(named, "other")).rejects.toMatchObject({ kind: "NotFound" });
+    await disconnect(named, called);
+    expect(attached(named)).toEqual([]);
+
+    // With nothing of that name the start of an ID is one.
+    const byId = await make(other.id.slice(0, 7), called);
+    await connect(byId, "other");
+    expect(attached(byId)).toEqual([called, "other"]);
+    const again = await make(called, other.id);
+    await disconnect(again, "other");
+    expect(attached(again)).toEqual([called]);
+  });
+});
 
 describe("--network bridge", () => {
   asRoot("an address in hosts, a published port, and nothing of it afterwards", async () => {

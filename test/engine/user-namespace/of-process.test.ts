@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { existsSync, readdirSync, readlinkSync, statSync } from "node:fs";
 import { describe, expect } from "vitest";
 import { holdMapsOfPath, mapsOfPath } from "../../../src/engine/user-namespace/of-process.ts";
+import { hasCode } from "../../../src/linux/system-error.ts";
 import { eventually } from "../../support/container.ts";
 import { needs } from "../../support/needs.ts";
 
@@ -24,6 +25,20 @@ async function holder(): Promise<AsyncDisposable & { readonly path: string; end(
   return { path, end, [Symbol.asyncDispose]: end };
 }
 
+/** User namespaces that this process has open. What else it opens and closes meanwhile is not ours. */
+function heldNamespaces(): string[] {
+  return readdirSync("/proc/self/fd").flatMap((fd) => {
+    try {
+      const target = readlinkSync(`/proc/self/fd/${fd}`);
+      return target.startsWith("user:[") ? [target] : [];
+    } catch (error) {
+      // The one that listed them is closed again.
+      if (hasCode(error, "ENOENT")) return [];
+      throw error;
+    }
+  });
+}
+
 describe("--userns=ns:/proc/PID/ns/user", () => {
   needs("program:unshare")("what is held leads to that namespace after its process is gone", async () => {
     await using other = await holder();
@@ -37,6 +52,7 @@ describe("--userns=ns:/proc/PID/ns/user", () => {
       await other.end();
       expect(existsSync(other.path)).toBe(false);
       expect(statSync(held.path).ino).toBe(ino);
+      expect(heldNamespaces()).toEqual([`user:[${ino}]`]);
     }
     expect(existsSync(path)).toBe(false);
     expect(() => holdMapsOfPath(other.path, maps)).toThrow(/no such namespace/);
@@ -45,10 +61,8 @@ describe("--userns=ns:/proc/PID/ns/user", () => {
   needs("program:unshare")("of another namespace than was meant nothing is kept open", async () => {
     await using other = await holder();
     const ids = [{ containerID: 0, hostID: 300_000, size: 1 }];
-    const open = () => readdirSync("/proc/self/fd").length;
-    const before = open();
     expect(() => holdMapsOfPath(other.path, { uid: ids, gid: ids })).toThrow(/has other ids/);
     expect(mapsOfPath(`/proc/${process.pid}/ns/user`, "test")).toBeUndefined();
-    expect(open()).toBe(before);
+    expect(heldNamespaces()).toEqual([]);
   });
 });

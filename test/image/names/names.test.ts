@@ -48,6 +48,32 @@ describe("names — image-spec image-layout.md#indexjson-file", () => {
     expect((await room.names.list()).map(({ name }) => name)).toEqual(["a:1", "b:1"]);
   });
 
+  test("nobody else changes them, or collects, while a change looks around", async () => {
+    await using room = await Room.make();
+    const { manifest } = await anImage(room, ["1"]);
+    await room.names.set("a:1", manifest);
+    const { path } = room.store.directory;
+    const isFree = () => spawnSync("flock", ["--nonblock", path, "true"]).status === 0;
+    const free: boolean[] = [isFree()];
+    let names: unknown;
+    await room.names.change({
+      remove: ["a:1"],
+      whileLocked() {
+        free.push(isFree());
+        names = JSON.parse(readFileSync(room.store.directory.index, "utf8")).manifests.length;
+      },
+    });
+    free.push(isFree());
+    expect(free).toEqual([true, false, true]);
+    expect(names).toBe(1);
+    const error = new Error("no");
+    const whileLocked = () => {
+      throw error;
+    };
+    await expect(room.names.change({ set: new Map([["b:1", manifest]]), whileLocked })).rejects.toBe(error);
+    expect(await room.names.list()).toEqual([]);
+  });
+
   for (const name of ["", "a b", "a\nb", "a\u0000", "x".repeat(1025)]) {
     test(`${JSON.stringify(name.slice(0, 10))} is no name`, async () => {
       await using room = await Room.make();

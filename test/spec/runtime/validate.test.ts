@@ -231,6 +231,12 @@ const rows: readonly Row[] = [
     "mounts[0].options[0]",
     "is for a bind mount",
   ],
+  [
+    "subdirOfFollowed",
+    [["mounts.7.options", ["bind", "X-mount.subdir=a", "src-nofollow"]]],
+    "mounts[7].options[2]",
+    '"src-nofollow" and "X-mount.subdir=" exclude each other',
+  ],
   ["bindHasSource", [["mounts.7.source", ""]], "mounts[7].source", "is required for a bind mount"],
   [
     "singletonsNotStacked",

@@ -70,6 +70,16 @@ export const mountChecks: Checks<Config> = {
     }
   },
 
+  /** Below which directory the part is looked up must be known before; and in the part's own path links are followed. */
+  subdirOfFollowed(config, refuse) {
+    for (const [i, mount] of config.mounts.entries()) {
+      const j = mount.options.indexOf("src-nofollow");
+      if (j >= 0 && mount.options.some((word) => word.startsWith(subdirWord))) {
+        refuse(["mounts", i, "options", j], `"src-nofollow" and ${show(subdirWord)} exclude each other`);
+      }
+    }
+  },
+
   bindHasSource(config, refuse) {
     for (const [i, mount] of config.mounts.entries()) {
       const isNew = !mount.options.includes("remount");
