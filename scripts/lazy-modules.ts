@@ -8,7 +8,7 @@ import type { Plugin } from "esbuild";
 const lazy: Readonly<Record<string, string>> = {
   "node:child_process": "execFile spawn spawnSync",
   "node:crypto": "createHash randomBytes randomInt randomUUID",
-  "node:os": "availableParallelism homedir hostname machine release tmpdir totalmem userInfo",
+  "node:os": "availableParallelism homedir machine tmpdir totalmem userInfo",
   "node:fs/promises": "copyFile lstat mkdir open opendir readdir readFile realpath rename rm stat",
   "node:stream/promises": "pipeline",
   "node:timers/promises": "setTimeout",

@@ -1,7 +1,8 @@
 /** What `info` shows: the machine and the engine on it, under docker's names. */
 import { readFileSync } from "node:fs";
-import { availableParallelism, hostname, machine, release, totalmem } from "node:os";
+import { availableParallelism, machine, totalmem } from "node:os";
 import type { Engine } from "../engine/engine.ts";
+import { hostName, kernelRelease } from "../linux/uname.ts";
 import { humanSize } from "./human.ts";
 import { version } from "./version.ts";
 
@@ -33,7 +34,7 @@ export async function engineInfo(engine: Engine) {
       Network: ["bridge", "host", "none", "macvlan", "ipvlan", "cni"],
       Log: ["json-file", "none"],
     },
-    KernelVersion: release(),
+    KernelVersion: kernelRelease(),
     OperatingSystem: operatingSystem(),
     OSType: "linux",
     Architecture: machine(),
@@ -41,7 +42,7 @@ export async function engineInfo(engine: Engine) {
     MemTotal: totalmem(),
     DockerRootDir: layout.root,
     RunRoot: layout.runRoot,
-    Name: hostname(),
+    Name: hostName(),
     ServerVersion: version,
     NodeVersion: process.versions.node,
     Rootless: process.geteuid?.() !== 0,

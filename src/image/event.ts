@@ -30,6 +30,17 @@ export async function noteImage(
   await onEvent({ action, actor: image.id, name: shown ?? image.id, labels: labelsOf(image) });
 }
 
+/** Of images by each of their names; by none where they have none. */
+export async function noteImages(
+  stores: Stores,
+  action: "load" | "save",
+  images: readonly { readonly names: readonly string[]; readonly image: Image }[],
+): Promise<void> {
+  for (const { names, image } of images) {
+    for (const name of names.length > 0 ? names : [undefined]) await noteImage(stores, action, image, name);
+  }
+}
+
 /** Of a name at a registry. */
 export async function noteTransfer(
   { onEvent }: Stores,

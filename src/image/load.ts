@@ -6,7 +6,7 @@ import type { Platform } from "../spec/image/platform.ts";
 import type { ImportOptions } from "./archive/import.ts";
 import type { ArchiveInput } from "./archive/input.ts";
 import type { Lease } from "./content/lease.ts";
-import { noteImage } from "./event.ts";
+import { noteImage, noteImages } from "./event.ts";
 import { fillLayers } from "./fill.ts";
 import { imageOf } from "./find.ts";
 import type { Image } from "./image.ts";
@@ -65,9 +65,7 @@ export async function loadImages(
     await unwanted?.forget();
   }
   await nameAll(stores, loaded, signal);
-  for (const { names, image } of loaded) {
-    for (const name of names.length > 0 ? names : [undefined]) await noteImage(stores, "load", image, name);
-  }
+  await noteImages(stores, "load", loaded);
   return loaded;
 }
 

@@ -2,7 +2,7 @@
 import type { Platform } from "../spec/image/platform.ts";
 import type { ImageToSave } from "./archive/contents.ts";
 import type { ArchiveFormat } from "./archive/save.ts";
-import { noteImage } from "./event.ts";
+import { noteImages } from "./event.ts";
 import { findImage } from "./find.ts";
 import type { Image } from "./image.ts";
 import type { Stores } from "./stores.ts";
@@ -48,13 +48,7 @@ export async function* saveImages(
   const { archiveOf } = await import("./archive/save.ts");
   const images = await imagesToSave(stores, texts, options.platform);
   yield* archiveOf(stores.content, images, options);
-  await noteSaved(stores, images);
-}
-
-async function noteSaved(stores: Stores, images: readonly SavedImage[]): Promise<void> {
-  for (const { names, image } of images) {
-    for (const name of names.length > 0 ? names : [undefined]) await noteImage(stores, "save", image, name);
-  }
+  await noteImages(stores, "save", images);
 }
 
 /**
@@ -71,7 +65,7 @@ export async function saveImagesTo(
     const { saveLayout } = await import("./archive/save.ts");
     const images = await imagesToSave(stores, texts, options.platform);
     await saveLayout(stores.content, images, path, options);
-    return await noteSaved(stores, images);
+    return await noteImages(stores, "save", images);
   }
   const { writeWhole } = await import("./archive/write-file.ts");
   await writeWhole(path, saveImages(stores, texts, { ...options, format }));

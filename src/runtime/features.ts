@@ -1,5 +1,5 @@
 /** The features document of this runtime. @see runtime-spec 1.3 features.md, features-linux.md */
-import { release } from "node:os";
+import { kernelRelease } from "../linux/uname.ts";
 import { CAPABILITIES } from "../spec/runtime/capabilities.ts";
 import type { Features } from "../spec/runtime/features.ts";
 import { hookNames } from "../spec/runtime/hooks.ts";
@@ -61,7 +61,7 @@ function seccompWithArrays() {
 
 /** Linux 5.19 is the youngest one that a flag came with; the others are older than what runt needs. */
 function flagsOfKernel(): SeccompFlag[] {
-  const [major = 0, minor = 0] = release().split(".").map(Number);
+  const [major = 0, minor = 0] = kernelRelease().split(".").map(Number);
   const isYoung = major > 5 || (major === 5 && minor >= 19);
   const all = Object.keys(SeccompFlag) as SeccompFlag[];
   return all.filter((flag) => isYoung || flag !== "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV");

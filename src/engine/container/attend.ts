@@ -7,7 +7,7 @@ import { constants, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { Fd } from "../../linux/fd.ts";
 import { tryLock } from "../../linux/flock.ts";
-import { hasCode } from "../../linux/system-error.ts";
+import { makeAnew } from "../../linux/make-anew.ts";
 
 export class Attendance implements Disposable {
   readonly #file: Fd;
@@ -20,14 +20,7 @@ export class Attendance implements Disposable {
   static begin(directory: string): Attendance {
     const path = join(directory, "attended");
     const make = () => new Fd(openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600));
-    let file: Fd;
-    try {
-      file = make();
-    } catch (error) {
-      if (!hasCode(error, "EEXIST")) throw error;
-      Attendance.clear(directory);
-      file = make();
-    }
+    const file = makeAnew(make, "EEXIST", () => Attendance.clear(directory));
     tryLock(file.n, path);
     return new Attendance(file);
   }

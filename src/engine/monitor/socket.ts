@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import { join } from "node:path";
 import { RuntError } from "../../errors.ts";
 import type { Fd } from "../../linux/fd.ts";
+import { makeAnew } from "../../linux/make-anew.ts";
 import { sleep } from "../../linux/sleep.ts";
 import { bindUnix, connectUnix, SOCK_STREAM } from "../../linux/socket.ts";
 import { hasCode } from "../../linux/system-error.ts";
@@ -23,15 +24,9 @@ function withShortPath<T>(directory: string, use: (path: string) => T): T {
 /** A socket for a monitor to listen at, which only we may connect to. The caller owns it. */
 export function bindMonitor(directory: string): Fd {
   const bind = () => withShortPath(directory, (path) => bindUnix(path, SOCK_STREAM));
-  let socket: Fd;
-  try {
-    socket = bind();
-  } catch (error) {
-    // Of an earlier monitor, which is gone.
-    if (!hasCode(error, "EADDRINUSE")) throw error;
-    rmSync(join(directory, name), { force: true });
-    socket = bind();
-  }
+  // Of an earlier monitor, which is gone.
+  const clear = () => rmSync(join(directory, name), { force: true });
+  const socket = makeAnew(bind, "EADDRINUSE", clear);
   chmodSync(join(directory, name), 0o600);
   return socket;
 }
